@@ -33,7 +33,7 @@ demo: ## Log alice in by OAUTHBEARER on a real Prosody (AUTO=1: without a person
 
 test: ## Run every test, against real servers
 	@tools/install build prosody browser
-	$(CARGO) test --all-targets
+	$(CARGO) test
 
 check: ## Format, lints, docs, architecture and unit tests: fast, no servers
 	@tools/install build lint
