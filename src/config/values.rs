@@ -1,0 +1,5 @@
+//! x
+/// x
+pub struct Ttl;
+/// x
+pub fn duration_text() {}
