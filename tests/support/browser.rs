@@ -51,7 +51,7 @@ impl Browser {
     pub(crate) async fn start(look: Look) -> Self {
         let dir = TempDir::with_prefix("xmpp-oauth-browser-").expect("a temp folder");
         let log = dir.path().join("chromedriver.log");
-        let mut driver = Guarded::spawn(driver_command(), &log);
+        let mut driver = Guarded::spawn(driver_command(dir.path()), &log);
         let port = until("chromedriver to listen", START, async || {
             if let Some(status) = driver.ended() {
                 panic!("chromedriver ended with {status}: {}", read_log(&log));
@@ -131,7 +131,7 @@ impl Browser {
 
 /// In a process namespace of its own: when the driver ends, by whatever, the kernel kills the browser
 /// with all of its helpers.
-fn driver_command() -> std::process::Command {
+fn driver_command(dir: &Path) -> std::process::Command {
     const ENTER: &str = r#"exec setpriv --pdeathsig KILL -- \
         unshare --pid --fork --kill-child --mount-proc -- "$@""#;
     let driver = program(&["chromedriver"]);
@@ -146,6 +146,8 @@ fn driver_command() -> std::process::Command {
         .args(["-euc", ENTER, "sh"])
         .arg(driver)
         .arg("--port=0");
+    // Chromium's own temp files and crash reports.
+    command.env("TMPDIR", dir).env("HOME", dir);
     command
 }
 
