@@ -139,7 +139,9 @@ pub(crate) fn choose<'a>(
         .split_ascii_whitespace()
         .filter_map(|tag| tag.parse().ok())
         .collect();
-    requested.extend(parse_accepted_languages(accept_language.unwrap_or_default()));
+    requested.extend(parse_accepted_languages(
+        accept_language.unwrap_or_default(),
+    ));
     negotiate_languages(
         &requested,
         available,

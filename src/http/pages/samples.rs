@@ -2,8 +2,8 @@
 //! with when they are read.
 
 use super::views::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage, ErrorTitle,
-    LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount,
+    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage,
+    ErrorTitle, LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount,
 };
 
 fn full_client() -> ClientView {

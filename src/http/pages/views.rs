@@ -98,7 +98,10 @@ impl<'a> LoginContext<'a> {
         Self {
             page,
             only_host,
-            example: format!("alice@{}", page.hosts.first().map_or("example.com", |it| it)),
+            example: format!(
+                "alice@{}",
+                page.hosts.first().map_or("example.com", |it| it)
+            ),
             username,
             focus: if username.is_empty() || wrong_username {
                 "username"
@@ -368,15 +371,18 @@ impl ScopeView {
             "profile" => ("scope-profile-title", "scope-profile-text"),
             "offline_access" => ("scope-offline-access-title", "scope-offline-access-text"),
             "xmpp" => ("scope-xmpp-title", "scope-xmpp-text"),
-            "xmpp:client:normal" => {
-                ("scope-xmpp-client-normal-title", "scope-xmpp-client-normal-text")
-            }
-            "xmpp:account:read" => {
-                ("scope-xmpp-account-read-title", "scope-xmpp-account-read-text")
-            }
-            "xmpp:account:write" => {
-                ("scope-xmpp-account-write-title", "scope-xmpp-account-write-text")
-            }
+            "xmpp:client:normal" => (
+                "scope-xmpp-client-normal-title",
+                "scope-xmpp-client-normal-text",
+            ),
+            "xmpp:account:read" => (
+                "scope-xmpp-account-read-title",
+                "scope-xmpp-account-read-text",
+            ),
+            "xmpp:account:write" => (
+                "scope-xmpp-account-write-title",
+                "scope-xmpp-account-write-text",
+            ),
             _ => ("scope-other-title", "scope-other-text"),
         };
         Self {
