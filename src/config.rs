@@ -169,8 +169,6 @@ pub struct Site {
     pub template_path: Option<PathBuf>,
     /// Variables that every template sees.
     pub template_style: BTreeMap<String, String>,
-    /// A logo beside the name.
-    pub logo_url: Option<Url>,
     /// The operator's privacy policy.
     pub policy_url: Option<Url>,
     /// The operator's terms.
