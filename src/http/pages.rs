@@ -8,9 +8,14 @@
 //! `default-src 'none'; style-src 'self'` holds. Whatever a value says, it is text: every page is
 //! escaped, and what apps say about themselves is cleaned as well ([`ClientView`]).
 
+mod client;
+mod consent;
+mod login;
+mod notices;
 mod samples;
+#[cfg(test)]
+mod tests;
 mod theme;
-mod views;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,12 +29,13 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use self::client::ClientContext;
+pub use self::client::{ClientKind, ClientMetadata, ClientView, display_name};
+pub use self::consent::{ConsentPage, ScopeView, SendsTo, SwitchAccount};
+use self::login::LoginContext;
+pub use self::login::{LoginError, LoginPage, MissingField};
+pub use self::notices::{CodePage, ErrorLink, ErrorPage, ErrorTitle, LinkText};
 pub use self::theme::StyleError;
-pub use self::views::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage, ErrorTitle,
-    LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount, display_name,
-};
-use self::views::{ClientContext, LoginContext};
 use super::texts::{self, Language, Locale, TextsError};
 
 /// The built-in templates, by file name. An operator's file of the same name replaces one.
@@ -143,7 +149,12 @@ impl Pages {
     /// # Errors
     /// If an operator's template fails on these values.
     pub fn render_login(&self, page: &LoginPage, locale: &Locale) -> Result<String, PagesError> {
-        self.render("login.html", LoginContext::new(page), page.client.as_ref(), locale)
+        self.render(
+            "login.html",
+            LoginContext::new(page),
+            page.client.as_ref(),
+            locale,
+        )
     }
 
     /// The consent page.
@@ -187,7 +198,9 @@ impl Pages {
             .and_then(|at| self.editions.get(at))
             .or_else(|| self.editions.first())
             .ok_or(PagesError::NoLanguage)?;
-        let unnamed = edition.language.text("client-unnamed", &FluentArgs::new())?;
+        let unnamed = edition
+            .language
+            .text("client-unnamed", &FluentArgs::new())?;
         let client = client.map(|it| ClientContext::new(it, &unnamed));
         let context = context! {
             page => Serde(page),

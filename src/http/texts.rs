@@ -104,6 +104,14 @@ impl Language {
     }
 }
 
+#[cfg(test)]
+impl Language {
+    /// Whether there is a text `id`.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.bundle.has_message(id)
+    }
+}
+
 /// The built-in languages that `wanted` names (all of them if it names none), the preferred first.
 ///
 /// # Errors
@@ -139,7 +147,9 @@ pub(crate) fn choose<'a>(
         .split_ascii_whitespace()
         .filter_map(|tag| tag.parse().ok())
         .collect();
-    requested.extend(parse_accepted_languages(accept_language.unwrap_or_default()));
+    requested.extend(parse_accepted_languages(
+        accept_language.unwrap_or_default(),
+    ));
     negotiate_languages(
         &requested,
         available,

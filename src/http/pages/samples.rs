@@ -1,9 +1,9 @@
 //! Each page with everything it can show, and with as little as it can: what templates are tried
 //! with when they are read.
 
-use super::views::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage, ErrorTitle,
-    LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount,
+use super::{
+    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage,
+    ErrorTitle, LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount,
 };
 
 fn full_client() -> ClientView {

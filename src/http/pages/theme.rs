@@ -63,7 +63,9 @@ fn parentheses_match(value: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StyleError {
     /// The name is no variable's.
-    #[error("[site] template_style: “{name}”: a name is small letters, digits and _, a letter first")]
+    #[error(
+        "[site] template_style: “{name}”: a name is small letters, digits and _, a letter first"
+    )]
     Name {
         /// The name.
         name: String,
@@ -86,7 +88,10 @@ mod tests {
     use super::*;
 
     fn check(value: &str) -> Result<BTreeMap<String, String>, StyleError> {
-        checked(&BTreeMap::from([("background_colour".into(), value.into())]))
+        checked(&BTreeMap::from([(
+            "background_colour".into(),
+            value.into(),
+        )]))
     }
 
     #[test]
