@@ -10,7 +10,9 @@ use syn::visit::Visit;
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["app", "xmpp", "oauth", "storage", "keys", "model", "config", "clock", "secrets"],
+        &[
+            "app", "xmpp", "oauth", "storage", "keys", "model", "config", "clock", "secrets",
+        ],
     ),
     (
         "app",
@@ -19,11 +21,21 @@ const ROOMS: &[(&str, &[&str])] = &[
             "secrets",
         ],
     ),
-    ("http", &["oauth", "limits", "model", "config", "clock", "secrets"]),
-    ("xmpp", &["oauth", "accounts", "limits", "model", "config", "clock", "secrets"]),
+    (
+        "http",
+        &["oauth", "limits", "model", "config", "clock", "secrets"],
+    ),
+    (
+        "xmpp",
+        &[
+            "oauth", "accounts", "limits", "model", "config", "clock", "secrets",
+        ],
+    ),
     (
         "oauth",
-        &["storage", "keys", "accounts", "limits", "model", "config", "clock", "secrets"],
+        &[
+            "storage", "keys", "accounts", "limits", "model", "config", "clock", "secrets",
+        ],
     ),
     ("storage", &["model", "clock", "secrets"]),
     ("keys", &["storage", "config", "clock", "secrets"]),
@@ -41,9 +53,27 @@ const CRATES: &[(&[&str], &[&str])] = &[
         &["axum", "hyper", "hyper_util", "http_body_util", "tower"],
         &["http", "app", "cli"],
     ),
-    (&["minijinja", "fluent_bundle", "fluent_langneg", "unic_langid"], &["http"]),
+    (
+        &[
+            "minijinja",
+            "fluent_bundle",
+            "fluent_langneg",
+            "unic_langid",
+        ],
+        &["http"],
+    ),
     (&["rusqlite"], &["storage"]),
-    (&["tokio_xmpp", "xmpp_parsers", "rxml", "xso", "sasl", "tokio_rustls"], &["xmpp"]),
+    (
+        &[
+            "tokio_xmpp",
+            "xmpp_parsers",
+            "rxml",
+            "xso",
+            "sasl",
+            "tokio_rustls",
+        ],
+        &["xmpp"],
+    ),
     (&["minidom"], &["xmpp", "cli"]),
     (&["jsonwebtoken", "aws_lc_rs"], &["keys"]),
     (&["clap", "tracing_subscriber"], &["cli"]),
@@ -63,7 +93,9 @@ struct Paths {
 
 impl Paths {
     fn see(&mut self, segments: &[String]) {
-        let Some(first) = segments.first() else { return };
+        let Some(first) = segments.first() else {
+            return;
+        };
         self.roots.insert(first.clone());
         if let ("crate", Some(room)) = (first.as_str(), segments.get(1)) {
             self.rooms.insert(room.clone());
@@ -141,20 +173,34 @@ fn src() -> PathBuf {
 
 fn room_of(file: &Path) -> String {
     let inside = file.strip_prefix(src()).unwrap();
-    let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+    let first = inside
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap();
     first.trim_end_matches(".rs").to_owned()
 }
 
 fn broken_walls(room: &str, paths: &Paths) -> Vec<String> {
-    let allowed = ROOMS.iter().find(|(name, _)| *name == room).map(|(_, allowed)| *allowed);
+    let allowed = ROOMS
+        .iter()
+        .find(|(name, _)| *name == room)
+        .map(|(_, allowed)| *allowed);
     let Some(allowed) = allowed else {
-        return vec![format!("{room} is no room: add it to ROOMS and to docs/architecture.md")];
+        return vec![format!(
+            "{room} is no room: add it to ROOMS and to docs/architecture.md"
+        )];
     };
     let is_room = |name: &&String| ROOMS.iter().any(|(room, _)| room == name);
     let mut broken = Vec::new();
     for used in paths.rooms.iter().filter(is_room) {
         if used != room && !allowed.contains(&used.as_str()) {
-            broken.push(format!("{room} may not use {used}, only {}", allowed.join(", ")));
+            broken.push(format!(
+                "{room} may not use {used}, only {}",
+                allowed.join(", ")
+            ));
         }
     }
     for (crates, rooms) in CRATES {
@@ -180,7 +226,10 @@ fn paths_of(text: &str) -> Paths {
 fn every_room_uses_only_what_the_house_allows() {
     let mut files = Vec::new();
     sources(&src(), &mut files);
-    assert!(files.len() > 20, "the sources are not where they are expected");
+    assert!(
+        files.len() > 20,
+        "the sources are not where they are expected"
+    );
     let mut broken = Vec::new();
     for file in files {
         let room = room_of(&file);
@@ -189,7 +238,10 @@ fn every_room_uses_only_what_the_house_allows() {
         }
         let text = std::fs::read_to_string(&file).unwrap();
         for rule in broken_walls(&room, &paths_of(&text)) {
-            broken.push(format!("{}: {rule}", file.strip_prefix(src()).unwrap().display()));
+            broken.push(format!(
+                "{}: {rule}",
+                file.strip_prefix(src()).unwrap().display()
+            ));
         }
     }
     assert!(broken.is_empty(), "broken walls:\n{}", broken.join("\n"));
@@ -206,8 +258,14 @@ fn a_wall_is_broken_by_a_use_by_a_path_and_inside_a_macro() {
         let broken = broken_walls("oauth", &paths_of(text));
         assert_eq!(broken.len(), 1, "{text}: {broken:?}");
     }
-    assert_eq!(broken_walls("oauth", &paths_of("use axum::Router;")).len(), 1);
-    assert_eq!(broken_walls("model", &paths_of("async fn f() { tokio::spawn(g()); }")).len(), 1);
+    assert_eq!(
+        broken_walls("oauth", &paths_of("use axum::Router;")).len(),
+        1
+    );
+    assert_eq!(
+        broken_walls("model", &paths_of("async fn f() { tokio::spawn(g()); }")).len(),
+        1
+    );
     assert!(broken_walls("oauth", &paths_of("use crate::storage::Store;")).is_empty());
 }
 

@@ -48,32 +48,43 @@ pub(crate) struct Server {
 
 #[async_trait]
 impl Accounts for Server {
-    async fn check_password(&self, account: &BareJid, password: &Secret) -> Result<PasswordCheck, Unavailable> {
+    async fn check_password(
+        &self,
+        account: &BareJid,
+        password: &Secret,
+    ) -> Result<PasswordCheck, Unavailable> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.is_away.load(Ordering::SeqCst) {
             return Err(Unavailable::LinkDown);
         }
         let passwords = self.passwords.lock().unwrap();
         Ok(match passwords.get(account.as_str()) {
-            Some(right) if right == password.expose() => {
-                PasswordCheck::Valid { generation: Some(Generation::new(right.as_str())) }
-            }
+            Some(right) if right == password.expose() => PasswordCheck::Valid {
+                generation: Some(Generation::new(right.as_str())),
+            },
             _ => PasswordCheck::Invalid,
         })
     }
 
-    async fn statuses(&self, _: &DomainPart, accounts: &[BareJid]) -> Result<Vec<AccountStatus>, Unavailable> {
+    async fn statuses(
+        &self,
+        _: &DomainPart,
+        accounts: &[BareJid],
+    ) -> Result<Vec<AccountStatus>, Unavailable> {
         if self.is_away.load(Ordering::SeqCst) {
             return Err(Unavailable::LinkDown);
         }
-        let (statuses, passwords) = (self.statuses.lock().unwrap(), self.passwords.lock().unwrap());
+        let (statuses, passwords) = (
+            self.statuses.lock().unwrap(),
+            self.passwords.lock().unwrap(),
+        );
         let status = |account: &BareJid| {
             let special = statuses.get(account.as_str()).cloned();
             special.unwrap_or_else(|| match passwords.get(account.as_str()) {
                 None => AccountStatus::Missing,
-                Some(password) => {
-                    AccountStatus::Enabled { generation: Some(Generation::new(password.as_str())) }
-                }
+                Some(password) => AccountStatus::Enabled {
+                    generation: Some(Generation::new(password.as_str())),
+                },
             })
         };
         Ok(accounts.iter().map(status).collect())
@@ -118,10 +129,22 @@ impl World {
         let store = Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
         let server = Arc::new(Server::default());
-        server.passwords.lock().unwrap().insert(ALICE.to_owned(), PASSWORD.to_owned());
-        server.passwords.lock().unwrap().insert("bob@example.com".to_owned(), "builder".to_owned());
+        server
+            .passwords
+            .lock()
+            .unwrap()
+            .insert(ALICE.to_owned(), PASSWORD.to_owned());
+        server
+            .passwords
+            .lock()
+            .unwrap()
+            .insert("bob@example.com".to_owned(), "builder".to_owned());
         "xmpp xmpp:client:normal".clone_into(&mut server.enforces.lock().unwrap());
-        let keys = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock) as _, Arc::new(OsRandom));
+        let keys = Keyring::open(
+            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&clock) as _,
+            Arc::new(OsRandom),
+        );
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
             store: Arc::clone(&store) as _,
@@ -138,7 +161,15 @@ impl World {
             head_timeout: config.limits.request_timeout,
         };
         tokio::spawn(server::serve(listener, router(web), limits, stopped));
-        Self { clock, server, store, provider, issuer, stop, _folder: folder }
+        Self {
+            clock,
+            server,
+            store,
+            provider,
+            issuer,
+            stop,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -156,7 +187,9 @@ impl World {
         for (name, value) in more.as_object().unwrap() {
             metadata[name] = value.clone();
         }
-        let answer = Http::new().post_json(&self.url("/oauth2/register"), &metadata).await;
+        let answer = Http::new()
+            .post_json(&self.url("/oauth2/register"), &metadata)
+            .await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         let registered = answer.json();
         App {
@@ -180,7 +213,9 @@ impl World {
         ]);
         fields.extend(more.iter().copied());
         fields.retain(|_, value| !value.is_empty());
-        Url::parse_with_params(&self.url("/oauth2/authorize"), fields).unwrap().into()
+        Url::parse_with_params(&self.url("/oauth2/authorize"), fields)
+            .unwrap()
+            .into()
     }
 
     /// A browser in which alice has logged in and consented to a request; gives the redirect.
@@ -224,7 +259,11 @@ impl World {
     /// Answers a consent page.
     pub(crate) async fn decide(&self, browser: &mut Http, page: &Answer, decision: &str) -> Answer {
         let (request, ticket) = (hidden(page, "request"), hidden(page, "ticket"));
-        let fields = [("decision", decision), ("request", request.as_str()), ("ticket", ticket.as_str())];
+        let fields = [
+            ("decision", decision),
+            ("request", request.as_str()),
+            ("ticket", ticket.as_str()),
+        ];
         browser.post_form(&self.url("/consent"), &fields).await
     }
 
@@ -259,12 +298,17 @@ impl World {
     }
 
     pub(crate) async fn refresh(&self, app: &App, refresh_token: &str) -> Answer {
-        let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token),
+        ];
         self.token(app, &fields).await
     }
 
     pub(crate) async fn introspect(&self, app: &App, token: &str) -> Value {
-        let answer = self.call(app, "/oauth2/introspect", &[("token", token)]).await;
+        let answer = self
+            .call(app, "/oauth2/introspect", &[("token", token)])
+            .await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
     }
@@ -284,7 +328,10 @@ impl World {
 
     pub(crate) async fn userinfo(&self, token: &str) -> Answer {
         let bearer = format!("Bearer {token}");
-        Http::new().with("authorization", &bearer).get(&self.url("/oauth2/userinfo")).await
+        Http::new()
+            .with("authorization", &bearer)
+            .get(&self.url("/oauth2/userinfo"))
+            .await
     }
 }
 
@@ -323,7 +370,10 @@ fn settings(issuer: &str, more: &str) -> String {
 pub(crate) fn hidden(page: &Answer, name: &str) -> String {
     let text = page.text();
     let start = format!(r#"name="{name}" value=""#);
-    let from = text.find(&start).unwrap_or_else(|| panic!("no field {name} in {text}")) + start.len();
+    let from = text
+        .find(&start)
+        .unwrap_or_else(|| panic!("no field {name} in {text}"))
+        + start.len();
     let value = &text[from..from + text[from..].find('"').unwrap()];
     unescape(value)
 }
@@ -331,8 +381,16 @@ pub(crate) fn hidden(page: &Answer, name: &str) -> String {
 fn unescape(html: &str) -> String {
     let mut text = html.to_owned();
     for (entity, character) in [
-        ("&#x2f;", "/"), ("&#47;", "/"), ("&#x3d;", "="), ("&#x27;", "'"), ("&#39;", "'"),
-        ("&quot;", "\""), ("&#34;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"),
+        ("&#x2f;", "/"),
+        ("&#47;", "/"),
+        ("&#x3d;", "="),
+        ("&#x27;", "'"),
+        ("&#39;", "'"),
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&amp;", "&"),
     ] {
         text = text.replace(entity, character);
     }
@@ -341,5 +399,7 @@ fn unescape(html: &str) -> String {
 
 /// A parameter of a redirect's query.
 pub(crate) fn parameter(url: &Url, name: &str) -> Option<String> {
-    url.query_pairs().find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
+    url.query_pairs()
+        .find(|(n, _)| n == name)
+        .map(|(_, value)| value.into_owned())
 }
