@@ -47,6 +47,10 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What the store knows of a client beyond its self-contained `client_id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time is looked at, none are kept"
+)]
 pub enum StoredClient {
     /// It was used (or updated, or configured): this overrides what the `client_id` says.
     Known(Client),

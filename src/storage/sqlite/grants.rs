@@ -192,19 +192,20 @@ pub(super) fn holders(
     after: Option<&BareJid>,
     limit: usize,
 ) -> Result<Vec<Holder>> {
-    // `after` is an account; an empty localpart comes before all others.
+    // Put so that each half walks its index from where the last page ended.
     let accounts = rows::list(
         db,
         "SELECT ?1, localpart FROM (
              SELECT localpart FROM grants
-             WHERE host = ?1 AND ended_at IS NULL AND (?2 IS NULL OR localpart > ?2)
+             WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2) AND ended_at IS NULL
              UNION
              SELECT localpart FROM browser_sessions
-             WHERE host = ?1 AND (?2 IS NULL OR localpart > ?2)
-         ) ORDER BY localpart LIMIT ?3",
+             WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2)
+         ) ORDER BY localpart LIMIT ?4",
         (
             host.as_str(),
-            after.map(rows::localpart),
+            after.map_or("", rows::localpart),
+            after.is_none(),
             i64::try_from(limit).unwrap_or(i64::MAX),
         ),
         |row| rows::account(row, 0),
