@@ -1,5 +1,10 @@
 //! What every [`Store`] must do, run on each of them; and what is SQLite's own.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes only the test functions themselves for tests"
+)]
+
 mod clients;
 mod codes;
 mod durability;
