@@ -12,3 +12,4 @@ pub mod model;
 pub mod oauth;
 pub mod secrets;
 pub mod storage;
+pub mod xmpp;
