@@ -7,6 +7,8 @@
 pub mod accounts;
 pub mod clock;
 pub mod config;
+pub mod http;
+pub mod keys;
 pub mod limits;
 pub mod model;
 pub mod oauth;
