@@ -47,6 +47,8 @@ pub(crate) trait Inbox: Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Connection {
     ours: Jid,
+    /// Who is asked whether the server is still there.
+    host: Jid,
     /// Our questions, and answers to the hosts.
     urgent: mpsc::Sender<Element>,
     /// Answers to everybody else.
@@ -88,14 +90,17 @@ struct Outgoing {
 pub(crate) struct Link {
     settings: Component,
     ours: Jid,
+    host: Jid,
     random: Arc<dyn Random>,
     state: watch::Sender<LinkState>,
     current: Mutex<Option<Arc<Connection>>>,
 }
 
 impl Link {
-    pub(crate) fn new(settings: Component, random: Arc<dyn Random>) -> Self {
+    /// A link that is down until it is run. `host` is one of the server's, to be pinged.
+    pub(crate) fn new(settings: Component, host: Jid, random: Arc<dyn Random>) -> Self {
         Self {
+            host,
             ours: Jid::from(settings.jid.clone()),
             settings,
             random,
@@ -162,6 +167,7 @@ impl Link {
         let (ordinary, ordinary_queue) = mpsc::channel(4096);
         let connection = Arc::new(Connection {
             ours: self.ours.clone(),
+            host: self.host.clone(),
             urgent,
             ordinary,
             pending: Arc::new(Pending::new()),

@@ -5,7 +5,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jid::Jid;
 use minidom::Element;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
