@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jid::{BareJid, DomainRef, Jid, NodePart, ResourcePart};
 use minidom::Element;
 use tracing::info;
-use xmpp_parsers::stanza_error::{DefinedCondition, StanzaError};
+use xmpp_parsers::stanza_error::DefinedCondition;
 use xso::{AsXml, FromXml};
 
 use super::handlers::Asked;
 use super::hosts::{self, Host};
-use super::iq::{self, Answer, Kind};
+use super::iq::{self, Answer, Fault, Kind};
 use super::link::Link;
 use super::ns;
 use crate::accounts::Unavailable;
@@ -115,7 +115,7 @@ struct GoneSessions {
 }
 
 impl Session {
-    fn record(&self, host: &Host) -> Result<XmppSession, StanzaError> {
+    fn record(&self, host: &Host) -> Result<XmppSession, Fault> {
         let resource = ResourcePart::new(&self.resource);
         let id = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         if self.grant.is_empty() || self.grant.len() > 64 || !self.grant.bytes().all(id) {
@@ -131,7 +131,7 @@ impl Session {
     }
 }
 
-fn account(username: &str, host: &Host) -> Result<BareJid, StanzaError> {
+fn account(username: &str, host: &Host) -> Result<BareJid, Fault> {
     let node = NodePart::new(username).map_err(|_| iq::bad_request("username is no localpart"))?;
     Ok(BareJid::from_parts(Some(&node), &host.name))
 }
@@ -147,7 +147,7 @@ pub(super) async fn session(asked: Asked, host: Arc<Host>, payload: Element) -> 
         }
         Some("open") => {
             let opened = asked.provider.session_opened(session).await;
-            Ok((!opened.map_err(failed)?).then(|| {
+            Ok((!opened.map_err(|e| failed(&e))?).then(|| {
                 Element::from(Gone {
                     username: None,
                     resource: None,
@@ -172,7 +172,7 @@ pub(super) async fn sessions(asked: Asked, host: Arc<Host>, payload: Element) ->
             .provider
             .session_opened(record)
             .await
-            .map_err(failed)?
+            .map_err(|e| failed(&e))?
         {
             gone.push(Gone {
                 username: Some(session.username),
@@ -205,10 +205,10 @@ pub(super) async fn changed(asked: Asked, host: Arc<Host>, payload: Element) -> 
     };
     info!(%account, what = told.what, "the server says that an account has changed");
     let done = asked.provider.account_changed(&account, change).await;
-    done.map_err(failed).map(|()| None)
+    done.map_err(|e| failed(&e)).map(|()| None)
 }
 
-fn failed(error: StoreError) -> StanzaError {
+fn failed(error: &StoreError) -> Fault {
     tracing::error!(%error, "what a host told could not be seen to");
     iq::failed()
 }

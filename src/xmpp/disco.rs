@@ -3,14 +3,14 @@
 use minidom::Element;
 use xmpp_parsers::disco::{DiscoInfoResult, DiscoItemsResult, Identity};
 use xmpp_parsers::ns as xep;
-use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
+use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType};
 
-use super::iq::{self, Answer};
+use super::iq::{self, Answer, Fault};
 use super::ns;
 
 /// disco#info: a component that provides authentication.
-pub(super) fn info(query: Element) -> Answer {
-    no_node(&query)?;
+pub(super) fn info(query: &Element) -> Answer {
+    no_node(query)?;
     let features = [
         xep::DISCO_INFO,
         xep::DISCO_ITEMS,
@@ -27,8 +27,8 @@ pub(super) fn info(query: Element) -> Answer {
 }
 
 /// disco#items: nothing.
-pub(super) fn items(query: Element) -> Answer {
-    no_node(&query)?;
+pub(super) fn items(query: &Element) -> Answer {
+    no_node(query)?;
     Ok(Some(Element::from(DiscoItemsResult {
         node: None,
         items: Vec::new(),
@@ -37,7 +37,7 @@ pub(super) fn items(query: Element) -> Answer {
 }
 
 /// XEP-0030 §7: a node that does not exist is not found.
-fn no_node(query: &Element) -> Result<(), StanzaError> {
+fn no_node(query: &Element) -> Result<(), Fault> {
     match query.attr("node") {
         None => Ok(()),
         Some(_) => Err(iq::error(

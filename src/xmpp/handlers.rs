@@ -14,7 +14,7 @@ use crate::oauth::Provider;
 /// How a request is served.
 pub(super) enum Handler {
     /// Anybody may ask; it is answered on the spot.
-    Anyone(fn(Element) -> Answer),
+    Anyone(fn(&Element) -> Answer),
     /// A served host may ask.
     Host(ForHost),
     /// A served host may ask, and its requests of this kind are served in the order they came in.

@@ -11,15 +11,30 @@ use crate::oauth::introspection::Asker;
 #[derive(FromXml)]
 #[xml(namespace = ns::INTROSPECTION, name = "introspect", on_unknown_attribute = Discard, on_unknown_child = Discard)]
 struct Introspect {
-    #[xml(extract(name = "token", fields(text)))]
-    token: String,
+    #[xml(child)]
+    token: Token,
+}
+
+#[derive(FromXml)]
+#[xml(namespace = ns::INTROSPECTION, name = "token", on_unknown_attribute = Discard)]
+struct Token {
+    #[xml(text)]
+    text: String,
 }
 
 #[derive(AsXml)]
 #[xml(namespace = ns::INTROSPECTION, name = "introspection")]
 struct Introspection {
-    #[xml(extract(name = "json", namespace = ns::JSON, fields(text)))]
-    json: String,
+    #[xml(child)]
+    json: Json,
+}
+
+/// XEP-0335
+#[derive(AsXml)]
+#[xml(namespace = ns::JSON, name = "json")]
+struct Json {
+    #[xml(text)]
+    text: String,
 }
 
 /// Tells what a token stands for.
@@ -31,12 +46,14 @@ pub(super) async fn introspect(asked: Asked, request: Request) -> Answer {
     };
     let Introspect { token } =
         Introspect::try_from(request.payload).map_err(|e| iq::bad_request(&e.to_string()))?;
-    let answer = asked.provider.introspect(asker, token.trim()).await;
-    let json = answer
+    let answer = asked.provider.introspect(asker, token.text.trim()).await;
+    let text = answer
         .map_err(|error| {
             tracing::error!(%error, "a token could not be looked up");
             iq::failed()
         })?
         .to_string();
-    Ok(Some(Element::from(Introspection { json })))
+    Ok(Some(Element::from(Introspection {
+        json: Json { text },
+    })))
 }

@@ -29,7 +29,10 @@ pub(crate) struct Request {
 }
 
 /// What a request is answered with: a payload, where there is one, or an error.
-pub(crate) type Answer = Result<Option<Element>, StanzaError>;
+pub(crate) type Answer = Result<Option<Element>, Fault>;
+
+/// A stanza error.
+pub(crate) type Fault = Box<StanzaError>;
 
 /// What an element that arrived is.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ pub(crate) enum Stanza {
     Refused {
         from: Jid,
         id: String,
-        error: StanzaError,
+        error: Fault,
     },
     /// Something that is not answered: a message, presence, an IQ that cannot be.
     Ignored,
@@ -96,7 +99,7 @@ impl Stanza {
     }
 
     /// What becomes of a stanza of which no more than the start tag was read, because of `error`.
-    pub(crate) fn unread(head: &Element, error: StanzaError) -> Self {
+    pub(crate) fn unread(head: &Element, error: Fault) -> Self {
         match Head::read(head) {
             None => Self::Ignored,
             Some(Head { from, id, kind }) => match kind {
@@ -147,11 +150,12 @@ impl Head {
 }
 
 /// The error of an IQ of type error; servers and clients that leave it out are taken at that word.
-fn error_of(element: &Element) -> StanzaError {
+fn error_of(element: &Element) -> Fault {
     element
         .get_child("error", ns::COMPONENT_ACCEPT)
         .cloned()
         .and_then(|error| StanzaError::try_from(error).ok())
+        .map(Box::new)
         .unwrap_or_else(|| {
             error(
                 ErrorType::Cancel,
@@ -194,40 +198,40 @@ pub(crate) fn answer(ours: &Jid, to: Jid, id: String, answer: Answer) -> Element
             from,
             to,
             id,
-            error,
+            error: *error,
             payload: None,
         },
     })
 }
 
 /// An error with a sentence in English.
-pub(crate) fn error(type_: ErrorType, condition: DefinedCondition, text: &str) -> StanzaError {
-    StanzaError::new(type_, condition, "en", text)
+pub(crate) fn error(type_: ErrorType, condition: DefinedCondition, text: &str) -> Fault {
+    Box::new(StanzaError::new(type_, condition, "en", text))
 }
 
 /// The request is wrong in itself.
-pub(crate) fn bad_request(text: &str) -> StanzaError {
+pub(crate) fn bad_request(text: &str) -> Fault {
     error(ErrorType::Modify, DefinedCondition::BadRequest, text)
 }
 
 /// The asker may not.
-pub(crate) fn forbidden(text: &str) -> StanzaError {
+pub(crate) fn forbidden(text: &str) -> Fault {
     error(ErrorType::Auth, DefinedCondition::Forbidden, text)
 }
 
 /// Nobody here knows this request.
-pub(crate) fn service_unavailable() -> StanzaError {
-    StanzaError {
+pub(crate) fn service_unavailable() -> Fault {
+    Box::new(StanzaError {
         type_: ErrorType::Cancel,
         by: None,
         defined_condition: DefinedCondition::ServiceUnavailable,
         texts: std::collections::BTreeMap::new(),
         other: None,
-    }
+    })
 }
 
 /// Too much at once: again later.
-pub(crate) fn busy() -> StanzaError {
+pub(crate) fn busy() -> Fault {
     error(
         ErrorType::Wait,
         DefinedCondition::ResourceConstraint,
@@ -236,7 +240,7 @@ pub(crate) fn busy() -> StanzaError {
 }
 
 /// Something of ours failed: again later.
-pub(crate) fn failed() -> StanzaError {
+pub(crate) fn failed() -> Fault {
     error(
         ErrorType::Wait,
         DefinedCondition::InternalServerError,

@@ -5,6 +5,6 @@ use minidom::Element;
 use super::iq::Answer;
 
 /// Yes.
-pub(super) fn ping(_: Element) -> Answer {
+pub(super) fn ping(_: &Element) -> Answer {
     Ok(None)
 }

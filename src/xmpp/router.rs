@@ -140,7 +140,7 @@ impl Inbox for Router {
                 connection.answer(trusted, request.from, request.id, answer);
             }
             Some(Handler::Anyone(handler)) => {
-                let answer = handler(request.payload);
+                let answer = handler(&request.payload);
                 connection.answer(trusted, request.from, request.id, answer);
             }
             Some(Handler::Host(handler)) => {

@@ -109,11 +109,6 @@ impl Link {
         }
     }
 
-    /// The component's JID.
-    pub(crate) fn ours(&self) -> &Jid {
-        &self.ours
-    }
-
     /// Whether it is up, now and later.
     pub(crate) fn state(&self) -> watch::Receiver<LinkState> {
         self.state.subscribe()
@@ -145,7 +140,7 @@ impl Link {
                 return;
             }
             let wait = backoff.next(&cause, &*self.random);
-            self.lost(cause);
+            self.lost(&cause);
             tokio::select! {
                 () = sleep(wait) => {}
                 () = &mut shutdown => {
@@ -186,7 +181,7 @@ impl Link {
     }
 
     /// Says once what happened, and what to do.
-    fn lost(&self, cause: Down) {
+    fn lost(&self, cause: &Down) {
         let news = self.state.send_if_modified(|state| {
             let next = LinkState::Down(cause.clone());
             let news = *state != next;

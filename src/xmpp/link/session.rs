@@ -14,7 +14,7 @@ use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType};
 
 use super::connect::Open;
 use super::{Connection, Down, Inbox, Outgoing};
-use crate::xmpp::iq::{self, Kind, Stanza};
+use crate::xmpp::iq::{self, Fault, Kind, Stanza};
 use crate::xmpp::stream::{Incoming, Reader, Refusal, Writer};
 
 /// After this long a silence we ask whether the peer is there.
@@ -119,7 +119,7 @@ fn receive(incoming: Incoming, connection: &Arc<Connection>, inbox: &dyn Inbox) 
     None
 }
 
-fn refusal(why: Refusal) -> xmpp_parsers::stanza_error::StanzaError {
+fn refusal(why: Refusal) -> Fault {
     let condition = match why {
         Refusal::TooLarge | Refusal::TooDeep => DefinedCondition::PolicyViolation,
         Refusal::NotWellFormed => DefinedCondition::BadRequest,

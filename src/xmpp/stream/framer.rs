@@ -73,23 +73,22 @@ impl Place {
             (Self::Opening, _) => (Self::tag(false), None),
             (Self::Tag { end, quote, slash }, _) => return self.step_tag(end, quote, slash, byte),
             (Self::Bang, b'-') => (Self::BangDash, None),
-            (Self::Bang, b'[') => (Self::BangBracket, None),
             (Self::BangDash, b'-') => (Self::Comment(0), None),
             (Self::BangBracket, b'[') => (Self::Cdata(0), None),
-            (Self::BangBracket, b'A'..=b'Z') => (Self::BangBracket, None),
+            (Self::Bang, b'[') | (Self::BangBracket, b'A'..=b'Z') => (Self::BangBracket, None),
             (Self::Bang | Self::BangDash | Self::BangBracket | Self::Declaration, b'>') => {
                 (Self::Text, Some(Markup::Other))
             }
             (Self::Bang | Self::BangDash | Self::BangBracket | Self::Declaration, _) => {
                 (Self::Declaration, None)
             }
-            (Self::Comment(2..), b'>') => (Self::Text, Some(Markup::Other)),
+            (Self::Comment(2..) | Self::Cdata(2..) | Self::Instruction(true), b'>') => {
+                (Self::Text, Some(Markup::Other))
+            }
             (Self::Comment(dashes), b'-') => (Self::Comment(dashes.saturating_add(1)), None),
             (Self::Comment(_), _) => (Self::Comment(0), None),
-            (Self::Cdata(2..), b'>') => (Self::Text, Some(Markup::Other)),
             (Self::Cdata(brackets), b']') => (Self::Cdata(brackets.saturating_add(1)), None),
             (Self::Cdata(_), _) => (Self::Cdata(0), None),
-            (Self::Instruction(true), b'>') => (Self::Text, Some(Markup::Other)),
             (Self::Instruction(_), b'?') => (Self::Instruction(true), None),
             (Self::Instruction(_), _) => (Self::Instruction(false), None),
         };
