@@ -8,9 +8,14 @@
 //! `default-src 'none'; style-src 'self'` holds. Whatever a value says, it is text: every page is
 //! escaped, and what apps say about themselves is cleaned as well ([`ClientView`]).
 
+mod client;
+mod consent;
+mod login;
+mod notices;
 mod samples;
+#[cfg(test)]
+mod tests;
 mod theme;
-mod views;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,13 +30,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use self::client::ClientContext;
+pub use self::client::{ClientKind, ClientMetadata, ClientView, display_name};
+pub use self::consent::{ConsentPage, ScopeView, SendsTo, SwitchAccount};
+use self::login::LoginContext;
+pub use self::login::{LoginError, LoginPage, MissingField};
+pub use self::notices::{CodePage, ErrorLink, ErrorPage, ErrorTitle, LinkText};
 pub use self::theme::StyleError;
-use self::views::{ClientContext, LoginContext};
-pub use self::views::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage,
-    ErrorTitle, LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount,
-    display_name,
-};
 use super::texts::{self, Language, Locale, TextsError};
 use crate::config::Site;
 

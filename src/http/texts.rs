@@ -104,6 +104,14 @@ impl Language {
     }
 }
 
+#[cfg(test)]
+impl Language {
+    /// Whether there is a text `id`.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.bundle.has_message(id)
+    }
+}
+
 /// The built-in languages that `wanted` names (all of them if it names none), the preferred first.
 ///
 /// # Errors

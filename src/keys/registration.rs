@@ -2,19 +2,30 @@
 use super::KeyError;
 use crate::config::RegistrationAlgorithm;
 use crate::secrets::Secret;
+use jsonwebtoken::*;
 /// x
 pub fn sign<T: serde::Serialize>(
-    _k: &Secret,
+    k: &Secret,
     _a: RegistrationAlgorithm,
-    _c: &T,
+    c: &T,
 ) -> Result<String, KeyError> {
-    Err(KeyError)
+    encode(
+        &Header::new(Algorithm::HS256),
+        c,
+        &EncodingKey::from_secret(k.expose().as_bytes()),
+    )
+    .map_err(|_| KeyError)
 }
 /// x
-pub fn verify<T: serde::de::DeserializeOwned>(
-    _k: &Secret,
+pub fn verify<T: serde::de::DeserializeOwned + Clone>(
+    k: &Secret,
     _a: RegistrationAlgorithm,
-    _t: &str,
+    t: &str,
 ) -> Result<T, KeyError> {
-    Err(KeyError)
+    let mut v = Validation::new(Algorithm::HS256);
+    v.required_spec_claims.clear();
+    v.validate_exp = false;
+    decode::<T>(t, &DecodingKey::from_secret(k.expose().as_bytes()), &v)
+        .map(|d| d.claims)
+        .map_err(|_| KeyError)
 }

@@ -16,7 +16,7 @@ use crate::storage::{StoreError, StoredClient};
 pub(super) const MAX_CLIENT_ID: usize = 4096;
 
 /// What a `client_id` holds: the metadata, and when it was issued.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ClientIdClaims {
     #[serde(flatten)]
     pub(super) metadata: ClientMetadata,
@@ -81,8 +81,12 @@ impl Provider {
     fn registered_client(&self, id: &ClientId) -> Option<Client> {
         let settings = &self.config.registration;
         let key = settings.registration_key.as_ref()?;
-        let claims: ClientIdClaims =
-            registration::verify(key, settings.registration_algorithm, id.as_str()).ok()?;
+        let claims: ClientIdClaims = registration::verify::<ClientIdClaims>(
+            key,
+            settings.registration_algorithm,
+            id.as_str(),
+        )
+        .ok()?;
         Some(Client {
             id: id.clone(),
             metadata: claims.metadata,

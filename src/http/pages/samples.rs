@@ -1,7 +1,7 @@
 //! Each page with everything it can show, and with as little as it can: what templates are tried
 //! with when they are read.
 
-use super::views::{
+use super::{
     ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage,
     ErrorTitle, LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount,
 };
