@@ -14,3 +14,4 @@ pub mod model;
 pub mod oauth;
 pub mod secrets;
 pub mod storage;
+pub mod xmpp;
