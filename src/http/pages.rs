@@ -28,6 +28,7 @@ use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use self::client::ClientContext;
 pub use self::client::{ClientKind, ClientMetadata, ClientView, display_name};
@@ -37,6 +38,7 @@ pub use self::login::{LoginError, LoginPage, MissingField};
 pub use self::notices::{CodePage, ErrorLink, ErrorPage, ErrorTitle, LinkText};
 pub use self::theme::StyleError;
 use super::texts::{self, Language, Locale, TextsError};
+use crate::config::Site;
 
 /// The built-in templates, by file name. An operator's file of the same name replaces one.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -47,25 +49,6 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("code.html", include_str!("../../templates/code.html")),
     ("style.css", include_str!("../../templates/style.css")),
 ];
-
-/// How pages look: `[site]` of component.toml.
-#[derive(Clone, Debug, Default)]
-pub struct SiteConfig {
-    /// What people call this server.
-    pub site_name: String,
-    /// A directory whose files replace built-in templates of the same name.
-    pub template_path: Option<PathBuf>,
-    /// Variables that every template sees, as `style`.
-    pub template_style: BTreeMap<String, String>,
-    /// The operator's privacy policy.
-    pub policy_url: Option<String>,
-    /// The operator's terms.
-    pub terms_url: Option<String>,
-    /// The operator's logo; decoration, the name stands beside it.
-    pub logo_url: Option<String>,
-    /// Languages of the pages, the fallback first; empty for all that are built in.
-    pub locales: Vec<String>,
-}
 
 /// The stylesheet as it is served: its path changes with its content, so it may be cached for ever.
 #[derive(Clone, Debug)]
@@ -98,16 +81,16 @@ impl Pages {
     /// # Errors
     /// If a template cannot be read or is broken (the error says which file and line), a style value
     /// is unfit for a stylesheet, or a language is missing.
-    pub fn new(site: &SiteConfig) -> Result<Self, PagesError> {
+    pub fn new(site: &Site) -> Result<Self, PagesError> {
         let style = theme::checked(&site.template_style)?;
         let sources = sources(site.template_path.as_deref())?;
         let languages = texts::languages(&site.locales)?;
         let stylesheet = stylesheet(&sources, &style)?;
         let site_facts = context! {
             name => &site.site_name,
-            policy_url => &site.policy_url,
-            terms_url => &site.terms_url,
-            logo_url => &site.logo_url,
+            policy_url => site.policy_url.as_ref().map(Url::as_str),
+            terms_url => site.terms_url.as_ref().map(Url::as_str),
+            logo_url => Option::<&str>::None,
         };
         let locales = languages.iter().map(|it| it.locale().clone()).collect();
         let mut editions = Vec::with_capacity(languages.len());

@@ -2,11 +2,15 @@
 
 use super::*;
 
-fn site() -> SiteConfig {
-    SiteConfig {
+fn site() -> Site {
+    Site {
         site_name: "Example <Chat>".into(),
-        policy_url: Some("https://example.com/privacy".into()),
-        ..SiteConfig::default()
+        template_path: None,
+        template_style: BTreeMap::new(),
+        policy_url: Some(Url::parse("https://example.com/privacy").unwrap()),
+        terms_url: None,
+        service_documentation: None,
+        locales: Vec::new(),
     }
 }
 
@@ -46,7 +50,7 @@ fn hostile_client() -> ClientView {
 fn overridden(name: &str, source: &str) -> Result<Pages, PagesError> {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join(name), source).unwrap();
-    Pages::new(&SiteConfig {
+    Pages::new(&Site {
         template_path: Some(directory.path().to_owned()),
         ..site()
     })
@@ -300,7 +304,7 @@ fn a_broken_base_is_named_and_not_the_page_that_extends_it() {
 
 #[test]
 fn a_template_path_that_does_not_exist_is_refused_by_name() {
-    let error = Pages::new(&SiteConfig {
+    let error = Pages::new(&Site {
         template_path: Some("/no/such/directory".into()),
         ..site()
     });

@@ -1,0 +1,274 @@
+//! Typed settings, read from `component.toml`. Every option is described in that file; this room says
+//! what a value may be, and names key, line and remedy where one is wrong.
+
+mod file;
+mod reader;
+mod values;
+
+pub use file::{known_keys, load, parse};
+pub use reader::{ConfigError, Problem};
+pub use values::{MIN_KEY_LENGTH, duration_text};
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jid::{DomainPart, DomainRef};
+use url::Url;
+
+use crate::model::{CodeChallengeMethod, GrantType, ResponseType};
+use crate::secrets::Secret;
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[component]`
+    pub component: Component,
+    /// `[xmpp]`
+    pub xmpp: Xmpp,
+    /// `[http]`
+    pub http: Http,
+    /// `[storage]`
+    pub storage: Storage,
+    /// `[site]`
+    pub site: Site,
+    /// `[tokens]`
+    pub tokens: Tokens,
+    /// `[registration]`
+    pub registration: Registration,
+    /// `[flows]`
+    pub flows: Flows,
+    /// `[introspection]`
+    pub introspection: Introspection,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[log]`
+    pub log: Log,
+    /// Where `serve` listens for the other commands.
+    pub control_socket: PathBuf,
+    /// What is allowed but unwise, for the log and for `check`: a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// `[component]`: the link (XEP-0114).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// The component's JID, a domain.
+    pub jid: DomainPart,
+    /// The secret shared with the server.
+    pub secret: Secret,
+    /// `host:port` of the server's component port.
+    pub server: String,
+    /// Whether the link may leave the machine although it is plaintext.
+    pub allow_plaintext_network: bool,
+    /// The largest stanza taken from the server, in bytes.
+    pub max_stanza_size: usize,
+    /// How long to wait for the server's answer to a question.
+    pub timeout: Duration,
+}
+
+/// `[xmpp]`: whose accounts, and how to ask about passwords.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Xmpp {
+    /// Whose accounts may log in.
+    pub hosts: Vec<DomainPart>,
+    /// How passwords are checked.
+    pub authentication: Authentication,
+    /// `[xmpp.c2s]`
+    pub c2s: C2s,
+    /// How many passwords may be with the server at once.
+    pub max_password_checks: usize,
+}
+
+impl Xmpp {
+    /// Whether `host` is one of ours.
+    pub fn serves(&self, host: &DomainRef) -> bool {
+        self.hosts
+            .iter()
+            .any(|served| served.as_str() == host.as_str())
+    }
+}
+
+/// `xmpp.authentication`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// Ask the server module over the link.
+    Module,
+    /// Log in as the user, and stop before binding a resource.
+    C2s,
+}
+
+/// `[xmpp.c2s]`: for `authentication = "c2s"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct C2s {
+    /// `host:port`; `None` for the host's own name and port 5222 (5223 with direct TLS).
+    pub address: Option<String>,
+    /// How the connection is encrypted.
+    pub tls: C2sTls,
+    /// Certificates to trust beside the system's, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// SASL mechanisms to use, the best first.
+    pub mechanisms: Vec<String>,
+}
+
+/// `xmpp.c2s.tls`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum C2sTls {
+    /// RFC 6120 §5.
+    Starttls,
+    /// XEP-0368.
+    Direct,
+    /// Plaintext, to loopback only.
+    None,
+}
+
+/// `[http]`: the listeners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// Where the endpoints and pages listen.
+    pub listen: SocketAddr,
+    /// The issuer: where people and clients reach us, without a trailing slash.
+    pub public_url: Url,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Where health and metrics listen; `None` for nowhere.
+    pub ops_listen: Option<SocketAddr>,
+}
+
+impl Http {
+    /// The issuer identifier (RFC 8414 §2): `public_url` without a trailing slash.
+    pub fn issuer(&self) -> &str {
+        self.public_url.as_str().trim_end_matches('/')
+    }
+
+    /// The absolute URL of one of our paths.
+    pub fn url_of(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer())
+    }
+
+    /// Whether people reach us over TLS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// The database file of `url = "sqlite:…"`.
+    pub sqlite_path: PathBuf,
+}
+
+/// `[site]`: how pages look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// What people call this server.
+    pub site_name: String,
+    /// A directory whose files replace built-in templates of the same name.
+    pub template_path: Option<PathBuf>,
+    /// Variables that every template sees.
+    pub template_style: BTreeMap<String, String>,
+    /// The operator's privacy policy.
+    pub policy_url: Option<Url>,
+    /// The operator's terms.
+    pub terms_url: Option<Url>,
+    /// Documentation for developers of clients.
+    pub service_documentation: Option<Url>,
+    /// Languages of the pages.
+    pub locales: Vec<String>,
+}
+
+/// `[tokens]`: how long things last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// Access tokens.
+    pub access_token_ttl: Duration,
+    /// Refresh tokens; `None` for until revoked.
+    pub refresh_token_ttl: Option<Duration>,
+    /// Authorization codes.
+    pub authorization_code_ttl: Duration,
+    /// Browser sessions.
+    pub session_ttl: Duration,
+}
+
+/// `[registration]`: dynamic client registration (RFC 7591).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Signs `client_id`s; without it nobody can register.
+    pub registration_key: Option<Secret>,
+    /// How.
+    pub registration_algorithm: RegistrationAlgorithm,
+    /// How long a registration lasts; `None` for ever.
+    pub default_ttl: Option<Duration>,
+    /// Whether an expired registration may go on refreshing.
+    pub accept_expired: bool,
+}
+
+/// `registration.registration_algorithm`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationAlgorithm {
+    /// HMAC with SHA-256.
+    HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
+}
+
+/// `[flows]`: what clients may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flows {
+    /// Grant types that are on.
+    pub allowed_grant_types: Vec<GrantType>,
+    /// Response types that are on.
+    pub allowed_response_types: Vec<ResponseType>,
+    /// PKCE methods that are on.
+    pub allowed_code_challenge_methods: Vec<CodeChallengeMethod>,
+    /// Whether every code request needs PKCE.
+    pub require_code_challenge: bool,
+}
+
+/// `[introspection]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introspection {
+    /// Exact JIDs and client_ids that may ask about any access token.
+    pub allowed: Vec<String>,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// HTTP connections at once.
+    pub max_connections: usize,
+    /// The largest request body, in bytes.
+    pub max_body_size: usize,
+    /// How long a request's head and body may take to arrive.
+    pub request_timeout: Duration,
+    /// Wrong passwords in a row, per account, before they are slowed down.
+    pub password_tries_per_account: u32,
+    /// Wrong passwords in a row, per address, before they are slowed down.
+    pub password_tries_per_address: u32,
+    /// Registrations in a row, per address, before they are slowed down.
+    pub registrations_per_address: u32,
+    /// Access tokens kept in memory.
+    pub cached_tokens: usize,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A tracing filter: `info`, `debug`, `xmpp_oauth::xmpp=debug`.
+    pub level: String,
+    /// Lines for people or JSON.
+    pub format: LogFormat,
+}
+
+/// `log.format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}

@@ -1,0 +1,142 @@
+//! Clients and their metadata (RFC 7591 §2).
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{ClientId, ScopeSet};
+use crate::clock::Timestamp;
+
+/// How a client proves who it is at the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// A public client: it has no secret to keep.
+    None,
+    /// HTTP Basic with the client secret; what RFC 7591 takes where nothing is said.
+    #[default]
+    ClientSecretBasic,
+    /// The client secret in the form.
+    ClientSecretPost,
+}
+
+/// What kind of program the client is (OIDC Registration §2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplicationType {
+    /// A website, reached by https.
+    #[default]
+    Web,
+    /// A program on the person's own device.
+    Native,
+}
+
+/// `grant_type` values (RFC 6749 §4, §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// RFC 6749 §4.1.
+    AuthorizationCode,
+    /// RFC 6749 §6.
+    RefreshToken,
+}
+
+impl GrantType {
+    /// The value as it stands in requests and metadata.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+}
+
+/// `response_type` values (RFC 6749 §3.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseType {
+    /// RFC 6749 §4.1.1.
+    Code,
+}
+
+/// What a client says of itself when it registers (RFC 7591 §2), already checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientMetadata {
+    /// The name that people see.
+    pub client_name: String,
+    /// The client's home page; for web clients its host is what the redirect URIs must be on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_uri: Option<Url>,
+    /// Where answers may go, compared as text but for a loopback port (RFC 8252 §7.3).
+    pub redirect_uris: Vec<String>,
+    /// How it proves itself at the token endpoint.
+    pub token_endpoint_auth_method: AuthMethod,
+    /// The grants it will use.
+    pub grant_types: Vec<GrantType>,
+    /// The responses it will ask for.
+    pub response_types: Vec<ResponseType>,
+    /// Web or native.
+    pub application_type: ApplicationType,
+    /// The scopes it may ask for; `None` for all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scope: Option<String>,
+    /// The client's logo.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub logo_uri: Option<Url>,
+    /// The client's privacy policy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub policy_uri: Option<Url>,
+    /// The client's terms of service.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tos_uri: Option<Url>,
+    /// Whom to write to about the client.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub contacts: Vec<String>,
+    /// Which software it is, the same for all its installations.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub software_id: Option<String>,
+    /// And in which version.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub software_version: Option<String>,
+}
+
+impl ClientMetadata {
+    /// Whether the client registered for `grant_type`.
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        self.grant_types.contains(&grant_type)
+    }
+
+    /// Whether it may ask for this scope.
+    pub fn may_ask_for(&self, scope: &str) -> bool {
+        match &self.scope {
+            None => true,
+            Some(registered) => registered
+                .parse::<ScopeSet>()
+                .is_ok_and(|scopes| scopes.contains(scope)),
+        }
+    }
+
+    /// Whether it has a secret to prove itself with.
+    pub fn is_confidential(&self) -> bool {
+        self.token_endpoint_auth_method != AuthMethod::None
+    }
+}
+
+/// A client that may be used: its `client_id` was checked and it was not removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its identifier.
+    pub id: ClientId,
+    /// What it said of itself.
+    pub metadata: ClientMetadata,
+    /// When it registered.
+    pub issued_at: Timestamp,
+    /// When its registration ends; `None` for never.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// Whether the registration has ended.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}

@@ -1,0 +1,95 @@
+//! Grants: what a person allowed a client to do.
+
+use jid::BareJid;
+
+use super::{ClientId, Generation, GrantId, ScopeSet};
+use crate::clock::Timestamp;
+
+/// What a person allowed a client to do. Tokens and live sessions hang on it and end with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Its name.
+    pub id: GrantId,
+    /// Whose account it opens.
+    pub account: BareJid,
+    /// To which client.
+    pub client_id: ClientId,
+    /// The client's name at the time, for people.
+    pub client_name: String,
+    /// What it allows.
+    pub scopes: ScopeSet,
+    /// When it was given.
+    pub created_at: Timestamp,
+    /// When the person last gave their password for it.
+    pub auth_time: Timestamp,
+    /// OIDC Core §2: the request's nonce, repeated in the id_token.
+    pub nonce: Option<String>,
+    /// The account's generation at that time; `None` where the server cannot know.
+    pub generation: Option<Generation>,
+    /// When and why it ended; `None` while it lives.
+    pub ended: Option<(Timestamp, EndReason)>,
+}
+
+impl Grant {
+    /// Whether it still opens anything.
+    pub fn is_live(&self) -> bool {
+        self.ended.is_none()
+    }
+}
+
+/// Why a grant ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The client revoked one of its tokens (RFC 7009).
+    ClientRevoked,
+    /// The account's owner took it back.
+    OwnerRevoked,
+    /// The operator took it back.
+    OperatorRevoked,
+    /// The client was removed.
+    ClientRemoved,
+    /// A used refresh token was shown again (RFC 9700 §4.14).
+    RefreshTokenReused,
+    /// A used code was shown again (RFC 6749 §4.1.2).
+    CodeReplayed,
+    /// The account's password changed, or the account was made anew.
+    PasswordChanged,
+    /// The account is gone.
+    AccountDeleted,
+    /// The account was disabled.
+    AccountDisabled,
+}
+
+impl EndReason {
+    const ALL: [Self; 9] = [
+        Self::ClientRevoked,
+        Self::OwnerRevoked,
+        Self::OperatorRevoked,
+        Self::ClientRemoved,
+        Self::RefreshTokenReused,
+        Self::CodeReplayed,
+        Self::PasswordChanged,
+        Self::AccountDeleted,
+        Self::AccountDisabled,
+    ];
+
+    /// A word for storage and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientRevoked => "client_revoked",
+            Self::OwnerRevoked => "owner_revoked",
+            Self::OperatorRevoked => "operator_revoked",
+            Self::ClientRemoved => "client_removed",
+            Self::RefreshTokenReused => "refresh_token_reused",
+            Self::CodeReplayed => "code_replayed",
+            Self::PasswordChanged => "password_changed",
+            Self::AccountDeleted => "account_deleted",
+            Self::AccountDisabled => "account_disabled",
+        }
+    }
+
+    /// The reason that `word` stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}

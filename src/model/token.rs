@@ -1,0 +1,51 @@
+//! Access and refresh tokens, as stored: by hash, with what they stand for.
+
+use super::{Grant, ScopeSet};
+use crate::clock::Timestamp;
+use crate::secrets::TokenHash;
+
+/// A stored access token and the live grant that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessToken {
+    /// The grant.
+    pub grant: Grant,
+    /// What this token may do: all of the grant, or what a refresh narrowed it to (RFC 6749 §6).
+    pub scopes: ScopeSet,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// From when on it is worthless.
+    pub expires_at: Timestamp,
+    /// The refresh token that came with it, while nothing of the pair has been used yet:
+    /// its first use must be recorded before it is answered.
+    pub unconfirmed_pair: Option<TokenHash>,
+}
+
+/// A stored refresh token and the live grant that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// The grant.
+    pub grant: Grant,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// From when on it is worthless; `None` for until revoked.
+    pub expires_at: Option<Timestamp>,
+    /// When it was first exchanged for another; a token that was is spent but for a lost answer.
+    pub rotated_at: Option<Timestamp>,
+}
+
+/// A new access token, and the refresh token that comes with it, ready to be stored.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// The access token's hash.
+    pub access: TokenHash,
+    /// What the access token may do.
+    pub scopes: ScopeSet,
+    /// When the access token ends.
+    pub access_expires_at: Timestamp,
+    /// The refresh token's hash, where one is given.
+    pub refresh: Option<TokenHash>,
+    /// When the refresh token ends; `None` for until revoked.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// When they were made.
+    pub issued_at: Timestamp,
+}

@@ -1,0 +1,301 @@
+//! What must outlive the process: clients that were used, codes, grants, tokens, browser sessions,
+//! signing keys, and what the server has still to be told.
+//!
+//! [`Store`] says what is meant, and each of its methods is atomic: two callers who redeem one code,
+//! or rotate one refresh token, never both win. Nothing is answered before it is durable. Tokens,
+//! codes and cookies are known here only by their hashes. Which calls are allowed is for `oauth` to
+//! say; which database stands behind is for [`sqlite`].
+
+pub mod sqlite;
+
+use async_trait::async_trait;
+use jid::{BareJid, DomainPart};
+
+use crate::clock::Timestamp;
+use crate::model::{
+    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Generation, Grant,
+    GrantId, Pair, RefreshToken,
+};
+use crate::secrets::TokenHash;
+
+/// The database failed. Callers answer `server_error`; the cause is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It could not be opened, read or written.
+    #[error("the database failed: {0}")]
+    Database(String),
+    /// It holds something that this version cannot read.
+    #[error("the database holds something unexpected: {0}")]
+    Corrupt(String),
+    /// It was written by a newer version of the program.
+    #[error(
+        "the database has schema {found}, this version knows up to {known}: run a newer version"
+    )]
+    TooNew {
+        /// The schema's version in the file.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// The store is shutting down.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// The result of a store's method.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// What the store knows of a client beyond its self-contained `client_id`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredClient {
+    /// It was used (or updated, or configured): this overrides what the `client_id` says.
+    Known(Client),
+    /// It was removed and may not be used again.
+    Removed,
+}
+
+/// Grants that have just ended, and the access tokens that ended with them (so that no cache goes on
+/// answering for them). The store has already queued their sessions to be ended; see
+/// [`Store::pending_ends`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// The grants, with whose they were.
+    pub grants: Vec<(BareJid, GrantId)>,
+    /// The hashes of their access tokens.
+    pub access_tokens: Vec<TokenHash>,
+}
+
+/// What came of redeeming a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redeemed {
+    /// It was good; the grant and its tokens are stored.
+    Done,
+    /// It had been redeemed before. What it gave has been ended (RFC 6749 §4.1.2); nothing, where
+    /// that had ended already.
+    Replayed(Ended),
+    /// There is no such code, or it has expired unused, or its client has been removed.
+    Unknown,
+}
+
+/// What came of exchanging a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// The new pair is stored; the access tokens named here are worthless from now on.
+    Rotated {
+        /// The access tokens that the new pair takes the place of.
+        superseded: Vec<TokenHash>,
+    },
+    /// The token had been exchanged or replaced before, and that was no lost answer. Its grant has
+    /// been ended (RFC 9700 §4.14.2).
+    Reused(Ended),
+    /// There is no such token, it has expired, or its grant has ended.
+    Unknown,
+}
+
+/// Which grants to list.
+#[derive(Clone, Debug, Default)]
+pub struct GrantFilter {
+    /// Only this account's.
+    pub account: Option<BareJid>,
+    /// Only this client's.
+    pub client_id: Option<ClientId>,
+    /// Ended ones, too, as long as they are kept.
+    pub with_ended: bool,
+}
+
+/// An account that holds live grants or browser sessions, and the generations they were given under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The account.
+    pub account: BareJid,
+    /// The distinct generations among its live grants and browser sessions, where known.
+    pub generations: Vec<Generation>,
+}
+
+/// A signing key as stored. What is in `private_key` is for `keys` to say.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Its `kid` (RFC 7517 §4.5).
+    pub kid: String,
+    /// Its JWS algorithm.
+    pub algorithm: String,
+    /// PKCS #8, DER.
+    pub private_key: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When a newer one took its place; it is still published until its last signature has expired.
+    pub retired_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for StoredKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredKey")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long the old refresh token may still be shown after it was exchanged, by a client that never
+/// got the answer.
+pub const LOST_ANSWER_WINDOW: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// How long a redeemed code is known, so that showing it again ends what it gave. Later it is as
+/// unknown as any other.
+pub const REDEEMED_CODE_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// How long a spent refresh token is known, so that showing it again ends its grant. Later, or when
+/// it would have expired, it is as unknown as any other. This bounds what a busy grant leaves behind.
+pub const SPENT_TOKEN_KEPT: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
+
+/// Durable storage. One conformance suite (`tests/store.rs`) runs on every implementation.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // Clients
+
+    /// What is stored of a client; `None` where nothing overrides its `client_id`.
+    async fn client(&self, id: &ClientId) -> Result<Option<StoredClient>>;
+
+    /// Stores a client, or overwrites what is stored of it. A removed one stays removed.
+    async fn put_client(&self, client: &Client) -> Result<()>;
+
+    /// Removes a client for good and ends its grants. The row stays as a tombstone until the
+    /// registration would have expired (for ever, where it would not).
+    async fn remove_client(
+        &self,
+        id: &ClientId,
+        expires_at: Option<Timestamp>,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Ended>;
+
+    /// The stored clients that were not removed, oldest first.
+    async fn clients(&self) -> Result<Vec<Client>>;
+
+    // Codes
+
+    /// Stores a code.
+    async fn save_code(&self, hash: &TokenHash, code: &AuthorizationCode) -> Result<()>;
+
+    /// A code, redeemed or not, as long as it is kept.
+    async fn code(&self, hash: &TokenHash) -> Result<Option<AuthorizationCode>>;
+
+    /// Redeems a code: marks it used, stores the client where nothing was stored of it, the grant and
+    /// its tokens. A second call for the same code, expired or not, ends what the first one gave, for
+    /// [`REDEEMED_CODE_KEPT`]. The first pair counts as confirmed: nothing came before it.
+    async fn redeem_code(
+        &self,
+        hash: &TokenHash,
+        client: &Client,
+        grant: &Grant,
+        pair: &Pair,
+        now: Timestamp,
+    ) -> Result<Redeemed>;
+
+    // Tokens
+
+    /// An access token whose grant lives. Expiry is for the caller to look at.
+    async fn access_token(&self, hash: &TokenHash) -> Result<Option<AccessToken>>;
+
+    /// A refresh token whose grant lives, exchanged or not.
+    async fn refresh_token(&self, hash: &TokenHash) -> Result<Option<RefreshToken>>;
+
+    /// Exchanges a refresh token for a new pair, which is unconfirmed until it is first used.
+    ///
+    /// - Never exchanged before: the grant's access tokens are deleted, the new pair is stored.
+    /// - Exchanged no longer than [`LOST_ANSWER_WINDOW`] ago, and its latest successor pair still
+    ///   unconfirmed: that pair is deleted, the new one takes its place.
+    /// - Otherwise the grant ends: [`Rotation::Reused`].
+    ///
+    /// Exchanging a token confirms the pair that it came with: it has been used.
+    ///
+    /// The refresh token of a pair that was deleted for a lost answer is spent, too. To show it is
+    /// reuse: its answer was not lost after all, so two parties hold answers to one token, and one of
+    /// them may be a thief (RFC 9700 §4.14.2). A client that refreshes twice at once and keeps the
+    /// wrong answer has to ask its user again, as it would under any rotation. The deleted access
+    /// token is merely unknown.
+    ///
+    /// A spent token is recognised for [`SPENT_TOKEN_KEPT`]. A new pair without a refresh token
+    /// counts as confirmed.
+    async fn rotate_refresh_token(
+        &self,
+        hash: &TokenHash,
+        pair: &Pair,
+        now: Timestamp,
+    ) -> Result<Rotation>;
+
+    /// Records that something of the pair with this refresh token has been used, so that its
+    /// predecessor can no longer be shown. `false` if the pair is gone.
+    async fn confirm_pair(&self, refresh: &TokenHash, now: Timestamp) -> Result<bool>;
+
+    // Grants
+
+    /// A grant, live or ended, as long as it is kept.
+    async fn grant(&self, id: &GrantId) -> Result<Option<Grant>>;
+
+    /// Grants, newest first.
+    async fn grants(&self, filter: &GrantFilter) -> Result<Vec<Grant>>;
+
+    /// Ends a grant: deletes its tokens and, if it has an XMPP scope, queues its sessions to be ended.
+    /// Nothing if it had ended. Its code stays as a spent one.
+    async fn end_grant(&self, id: &GrantId, reason: EndReason, now: Timestamp) -> Result<Ended>;
+
+    /// Ends an account's grants and browser sessions, and deletes its codes that were not redeemed
+    /// yet. With `unless`, those of that generation stay (and those whose generation is not known).
+    async fn end_account(
+        &self,
+        account: &BareJid,
+        unless: Option<&Generation>,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Ended>;
+
+    /// Accounts of a host that hold live grants or browser sessions, in the order of their localparts
+    /// after `after`'s, at most `limit`.
+    async fn holders(
+        &self,
+        host: &DomainPart,
+        after: Option<&BareJid>,
+        limit: usize,
+    ) -> Result<Vec<Holder>>;
+
+    /// Grants of a host whose sessions the server has not yet confirmed to have ended, oldest first.
+    async fn pending_ends(&self, host: &DomainPart) -> Result<Vec<(BareJid, GrantId)>>;
+
+    /// The server has confirmed: forget it.
+    async fn finish_end(&self, id: &GrantId) -> Result<()>;
+
+    // Browser sessions
+
+    /// Stores a browser session under its cookie's hash.
+    async fn save_session(&self, hash: &TokenHash, session: &BrowserSession) -> Result<()>;
+
+    /// A browser session. Expiry is for the caller to look at.
+    async fn session(&self, hash: &TokenHash) -> Result<Option<BrowserSession>>;
+
+    /// Ends a browser session; nothing if there is none.
+    async fn end_session(&self, hash: &TokenHash) -> Result<()>;
+
+    // Keys and secrets
+
+    /// All signing keys that were not deleted, oldest first.
+    async fn signing_keys(&self) -> Result<Vec<StoredKey>>;
+
+    /// Stores a new signing key; those of the same algorithm that were in use are retired `now`.
+    async fn add_signing_key(&self, key: &StoredKey, now: Timestamp) -> Result<()>;
+
+    /// Deletes a signing key.
+    async fn remove_signing_key(&self, kid: &str) -> Result<()>;
+
+    /// The secret of that name; `fresh` is stored and answered if there was none.
+    async fn secret(&self, name: &str, fresh: &[u8; 32]) -> Result<[u8; 32]>;
+
+    // Housekeeping
+
+    /// Deletes up to `limit` rows of each kind that serve no purpose any more: expired tokens, codes,
+    /// sessions and tombstones, grants without XMPP scope whose last token has expired, and grants
+    /// that ended before `ended_before`. Answers how many rows went: none, when there is no more to do.
+    async fn purge(&self, now: Timestamp, ended_before: Timestamp, limit: usize) -> Result<usize>;
+
+    /// Whether it can be read and written right now.
+    async fn check(&self) -> Result<()>;
+}
