@@ -68,9 +68,7 @@ pub(super) async fn ask_for_hello(
     let payload = Element::bare("hello", ns::ACCOUNT);
     let to = Jid::from(BareJid::from(host));
     let answer = link.ask(&to, Kind::Get, payload).await?;
-    Ok(answer
-        .map(|_| ())
-        .map_err(|error| error.defined_condition))
+    Ok(answer.map(|_| ()).map_err(|error| error.defined_condition))
 }
 
 #[derive(FromXml)]

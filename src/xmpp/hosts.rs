@@ -191,6 +191,8 @@ impl Host {
 }
 
 async fn wait_for(state: &mut watch::Receiver<LinkState>, up: bool) -> Option<()> {
-    let reached = state.wait_for(|state| (*state == LinkState::Up) == up).await;
+    let reached = state
+        .wait_for(|state| (*state == LinkState::Up) == up)
+        .await;
     reached.ok().map(drop)
 }

@@ -46,11 +46,7 @@ pub(crate) enum Stanza {
         answer: Answer,
     },
     /// A request that is refused as it stands.
-    Refused {
-        from: Jid,
-        id: String,
-        error: Fault,
-    },
+    Refused { from: Jid, id: String, error: Fault },
     /// Something that is not answered: a message, presence, an IQ that cannot be.
     Ignored,
 }

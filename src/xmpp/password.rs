@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use xso::{AsXml, FromXml};
 
 use super::Server;
-use super::c2s;
+use super::c2s::PasswordLogin;
 use super::iq::Kind;
 use super::ns;
 use super::server::{generation, senseless, username};
@@ -23,6 +23,7 @@ const WAITING: usize = 8;
 pub(super) struct Checks {
     running: Semaphore,
     waiting: Semaphore,
+    login: PasswordLogin,
 }
 
 #[derive(AsXml)]
@@ -45,6 +46,7 @@ impl Checks {
     pub(super) fn new(settings: &Xmpp) -> Self {
         let most = settings.max_password_checks.max(1);
         Self {
+            login: PasswordLogin::new(settings.c2s.clone()),
             running: Semaphore::new(most),
             waiting: Semaphore::new(most.saturating_mul(WAITING).min(Semaphore::MAX_PERMITS)),
         }
@@ -67,8 +69,7 @@ impl Checks {
         match server.config.xmpp.authentication {
             Authentication::Module => ask(server, account, password).await,
             Authentication::C2s => {
-                let c2s = &server.config.xmpp.c2s;
-                let login = c2s::check_password(c2s, account, password);
+                let login = self.login.check(account, password);
                 timeout(server.config.component.timeout, login)
                     .await
                     .map_err(|_| Unavailable::TimedOut)?

@@ -235,7 +235,9 @@ impl Accounts for Server {
     }
 
     fn enforced_scopes(&self, host: &DomainPart) -> ScopeSet {
-        self.host(host).map(|host| host.scopes()).unwrap_or_default()
+        self.host(host)
+            .map(|host| host.scopes())
+            .unwrap_or_default()
     }
 }
 

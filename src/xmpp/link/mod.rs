@@ -67,7 +67,11 @@ impl Connection {
     /// Answers anybody. If the server does not read, the answer is dropped: whoever floods us does
     /// not fill our memory.
     pub(crate) fn answer(&self, trusted: bool, to: Jid, id: String, answer: Answer) {
-        let queue = if trusted { &self.urgent } else { &self.ordinary };
+        let queue = if trusted {
+            &self.urgent
+        } else {
+            &self.ordinary
+        };
         let stanza = iq::answer(&self.ours, to, id, answer);
         if let Err(mpsc::error::TrySendError::Full(_)) = queue.try_send(stanza) {
             debug!("an answer was dropped: the XMPP server does not read");

@@ -32,11 +32,7 @@ impl Pending {
     }
 
     /// Waits for the answer of `asked` to the question `id`, as long as the ticket is kept.
-    pub(super) fn register(
-        self: &Arc<Self>,
-        id: &str,
-        asked: &Jid,
-    ) -> Result<Ticket, Unavailable> {
+    pub(super) fn register(self: &Arc<Self>, id: &str, asked: &Jid) -> Result<Ticket, Unavailable> {
         let mut questions = self.questions();
         let questions = questions.as_mut().ok_or(Unavailable::LinkDown)?;
         if questions.len() >= MOST {
@@ -62,7 +58,10 @@ impl Pending {
             return false;
         };
         // Whoever guesses an id does not get to answer in another's name.
-        if questions.get(id).is_none_or(|question| question.asked != *from) {
+        if questions
+            .get(id)
+            .is_none_or(|question| question.asked != *from)
+        {
             return false;
         }
         match questions.remove(id) {
@@ -142,7 +141,11 @@ mod tests {
     fn there_is_an_end_to_questions() {
         let pending = Arc::new(Pending::new());
         let tickets: Vec<_> = (0..MOST)
-            .map(|id| pending.register(&id.to_string(), &jid("localhost")).unwrap())
+            .map(|id| {
+                pending
+                    .register(&id.to_string(), &jid("localhost"))
+                    .unwrap()
+            })
             .collect();
         assert_eq!(
             pending.register("one more", &jid("localhost")).err(),

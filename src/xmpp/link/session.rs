@@ -79,9 +79,10 @@ async fn read<R: AsyncRead + Unpin>(
                 // that the peer is not reading.
                 let ping = Element::from(Ping);
                 let (ours, host) = (&connection.ours, &connection.host);
-                let _ = connection
-                    .urgent
-                    .try_send(iq::request(ours, host, "ping", Kind::Get, ping));
+                let _ =
+                    connection
+                        .urgent
+                        .try_send(iq::request(ours, host, "ping", Kind::Get, ping));
             }
         }
     }
@@ -124,7 +125,11 @@ fn refusal(why: Refusal) -> Fault {
         Refusal::TooLarge | Refusal::TooDeep => DefinedCondition::PolicyViolation,
         Refusal::NotWellFormed => DefinedCondition::BadRequest,
     };
-    iq::error(ErrorType::Modify, condition, &format!("the stanza is {why}"))
+    iq::error(
+        ErrorType::Modify,
+        condition,
+        &format!("the stanza is {why}"),
+    )
 }
 
 /// Writes until the link is lost, or until `stop`; then what waits, and the end of the stream.

@@ -98,7 +98,9 @@ impl Down {
             Self::HostUnknown
         } else {
             let condition = element.children().map(Element::name).find(|n| *n != "text");
-            let text = element.get_child("text", ns::XMPP_STREAMS).map(Element::text);
+            let text = element
+                .get_child("text", ns::XMPP_STREAMS)
+                .map(Element::text);
             let condition = condition.unwrap_or("no reason given");
             Self::StreamError(match text {
                 Some(text) => format!("{condition} ({text})"),

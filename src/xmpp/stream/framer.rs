@@ -76,14 +76,18 @@ impl Place {
             (Self::BangDash, b'-') => (Self::Comment(0), None),
             (Self::BangBracket, b'[') => (Self::Cdata(0), None),
             (Self::Bang, b'[') | (Self::BangBracket, b'A'..=b'Z') => (Self::BangBracket, None),
-            (Self::Bang | Self::BangDash | Self::BangBracket | Self::Declaration, b'>') => {
-                (Self::Text, Some(Markup::Other))
-            }
+            (
+                Self::Bang
+                | Self::BangDash
+                | Self::BangBracket
+                | Self::Declaration
+                | Self::Comment(2..)
+                | Self::Cdata(2..)
+                | Self::Instruction(true),
+                b'>',
+            ) => (Self::Text, Some(Markup::Other)),
             (Self::Bang | Self::BangDash | Self::BangBracket | Self::Declaration, _) => {
                 (Self::Declaration, None)
-            }
-            (Self::Comment(2..) | Self::Cdata(2..) | Self::Instruction(true), b'>') => {
-                (Self::Text, Some(Markup::Other))
             }
             (Self::Comment(dashes), b'-') => (Self::Comment(dashes.saturating_add(1)), None),
             (Self::Comment(_), _) => (Self::Comment(0), None),

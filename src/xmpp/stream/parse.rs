@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_stanza_sees_the_namespaces_of_the_header() {
-        let stanza = b"<stream:error a='1' xml:lang='en'><x xmlns='urn:x'>t&amp;</x></stream:error>";
+        let stanza =
+            b"<stream:error a='1' xml:lang='en'><x xmlns='urn:x'>t&amp;</x></stream:error>";
         let element = element(HEADER, stanza).unwrap();
         assert!(element.is("error", "urn:s"));
         assert_eq!(element.attr("a"), Some("1"));
@@ -80,7 +81,11 @@ mod tests {
         let iq = start_tag(HEADER, b"<iq id='1' type='get'>").unwrap();
         assert!(iq.is("iq", "jabber:client"));
         assert_eq!(iq.attr("id"), Some("1"));
-        assert!(start_tag(b"", b"<s:s xmlns:s='urn:s'>").unwrap().is("s", "urn:s"));
+        assert!(
+            start_tag(b"", b"<s:s xmlns:s='urn:s'>")
+                .unwrap()
+                .is("s", "urn:s")
+        );
     }
 
     #[test]
