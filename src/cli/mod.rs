@@ -1,6 +1,9 @@
 //! The commands: one file each. They print for people and decide no rule of the protocol.
 
+mod output;
 mod serve;
+mod try_login;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,22 +27,34 @@ struct Arguments {
 enum Command {
     /// Run.
     Serve,
+    Try(try_login::TryArguments),
 }
 
 /// Does what the command line says. Exit status 0: done; 1: failed; 2: wrong usage or configuration.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Command::Try(arguments) = arguments.command {
+        return runtime.block_on(try_login::run(arguments));
+    }
     let config = match config::load(&arguments.config) {
         Ok(config) => Arc::new(config),
         Err(error) => {
-            #[expect(clippy::print_stderr, reason = "the command line's errors go there")]
-            {
-                eprintln!("{error}");
-            }
+            output::error(&error);
             return ExitCode::from(2);
         }
     };
     match arguments.command {
-        Command::Serve => serve::run(&config),
+        Command::Serve => runtime.block_on(serve::run(&config)),
+        Command::Try(_) => ExitCode::SUCCESS,
     }
 }

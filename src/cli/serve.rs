@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::config::Config;
 
-pub(super) fn run(config: &Arc<Config>) -> ExitCode {
+pub(super) async fn run(config: &Arc<Config>) -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
@@ -17,17 +17,7 @@ pub(super) fn run(config: &Arc<Config>) -> ExitCode {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(&config.log.level)),
         )
         .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "the runtime did not start");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(serve(Arc::clone(config))) {
+    match serve(Arc::clone(config)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
