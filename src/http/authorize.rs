@@ -154,8 +154,10 @@ pub(super) async fn decide(
         )
     };
     let current = match session(&web, &headers).await {
-        Ok(Some(current)) => current,
-        Ok(None) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
+        Ok(Some(current)) if web.provider.must_log_in(&request, Some(&current)).is_none() => {
+            current
+        }
+        Ok(_) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
         Err(error) => return Ok(to_client(error)),
     };
     let allowed = match params.get("decision") {
