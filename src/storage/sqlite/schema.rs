@@ -60,8 +60,10 @@ CREATE TABLE codes (
 CREATE INDEX codes_by_end ON codes (gone_at);
 CREATE INDEX codes_by_account ON codes (host, localpart) WHERE consumed_at IS NULL;
 
--- unconfirmed: the refresh token of a pair of which nothing has been used yet; predecessor: the one
--- that it was given for, which may be shown again until then.
+-- A grant has one pair of tokens at a time, and its access token stands here. access_scopes: NULL
+-- for all of the grant's. unconfirmed: the refresh token of a pair of which nothing has been used
+-- yet; predecessor: the one that it was given for, which may be shown again until then. idle_at:
+-- when the last token of a grant that opens no sessions expires.
 CREATE TABLE grants (
     no INTEGER PRIMARY KEY,
     grant_id TEXT NOT NULL UNIQUE,
@@ -76,23 +78,18 @@ CREATE TABLE grants (
     generation TEXT,
     ended_at INTEGER,
     end_reason TEXT,
+    access_hash BLOB UNIQUE,
+    access_scopes TEXT,
+    access_issued_at INTEGER,
+    access_expires_at INTEGER,
     unconfirmed BLOB,
-    predecessor BLOB
+    predecessor BLOB,
+    idle_at INTEGER
 ) STRICT;
 CREATE INDEX grants_by_account ON grants (host, localpart, ended_at);
 CREATE INDEX grants_by_client ON grants (client_no);
 CREATE INDEX grants_by_end ON grants (ended_at) WHERE ended_at IS NOT NULL;
-
--- scopes: NULL for all of the grant's.
-CREATE TABLE access_tokens (
-    hash BLOB PRIMARY KEY,
-    grant_no INTEGER NOT NULL REFERENCES grants (no),
-    scopes TEXT,
-    issued_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX access_tokens_by_grant ON access_tokens (grant_no);
-CREATE INDEX access_tokens_by_end ON access_tokens (expires_at);
+CREATE INDEX grants_by_idleness ON grants (idle_at) WHERE idle_at IS NOT NULL;
 
 -- spent_at: when it was exchanged, or when another took its place.
 CREATE TABLE refresh_tokens (
