@@ -1,0 +1,212 @@
+//! A headless Chromium, driven by chromedriver.
+
+use std::path::{Path, PathBuf};
+
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::geteuid;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::child::{Guarded, read_log, unshared};
+use super::wait::{START, until};
+
+/// What the page sees of the device.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) dark: bool,
+}
+
+impl Look {
+    pub(crate) const DESKTOP: Self = Self {
+        width: 1280,
+        height: 800,
+        dark: false,
+    };
+    pub(crate) const PHONE: Self = Self {
+        width: 360,
+        height: 740,
+        dark: false,
+    };
+
+    pub(crate) fn dark(self) -> Self {
+        Self { dark: true, ..self }
+    }
+}
+
+/// A browser with an empty profile. Dropped, all of its processes are killed.
+pub(crate) struct Browser {
+    /// To drive it.
+    pub(crate) client: Client,
+    look: Look,
+    _driver: Guarded,
+    dir: TempDir,
+}
+
+impl Browser {
+    /// # Panics
+    /// When chromium or chromedriver is missing or does not start.
+    pub(crate) async fn start(look: Look) -> Self {
+        let dir = TempDir::with_prefix("xmpp-oauth-browser-").expect("a temp folder");
+        let log = dir.path().join("chromedriver.log");
+        let mut driver = Guarded::spawn(driver_command(dir.path()), &log);
+        let port = until("chromedriver to listen", START, async || {
+            if let Some(status) = driver.ended() {
+                panic!("chromedriver ended with {status}: {}", read_log(&log));
+            }
+            port_in(&read_log(&log))
+        })
+        .await;
+
+        let capabilities = json!({ "goog:chromeOptions": {
+            "binary": program(&["chromium", "chromium-browser"]),
+            "args": arguments(look, dir.path()),
+        }});
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities.as_object().expect("an object").clone())
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .expect("a session of Chromium");
+        let browser = Self {
+            client,
+            look,
+            _driver: driver,
+            dir,
+        };
+        browser.emulate().await;
+        browser
+    }
+
+    /// A desktop window, or below 500 px (which no window can be) a device's screen.
+    async fn emulate(&self) {
+        let Look {
+            width,
+            height,
+            dark,
+        } = self.look;
+        let scheme = if dark { "dark" } else { "light" };
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride",
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 }),
+        )
+        .await;
+        self.devtools(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }),
+        )
+        .await;
+    }
+
+    /// Calls a method of the DevTools protocol.
+    pub(crate) async fn devtools(&self, method: &str, params: serde_json::Value) {
+        let command = DevTools(json!({ "cmd": method, "params": params }));
+        self.client
+            .issue_cmd(command)
+            .await
+            .unwrap_or_else(|error| panic!("{method}: {error}"));
+    }
+
+    /// The folder of its profile, which stands in the command line of its processes.
+    pub(crate) fn profile(&self) -> PathBuf {
+        self.dir.path().join("profile")
+    }
+
+    /// Goes to a URL and waits until it has loaded.
+    pub(crate) async fn goto(&self, url: &str) {
+        self.client
+            .goto(url)
+            .await
+            .unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// Writes what the window shows as a PNG file, its folder made if needed.
+    pub(crate) async fn screenshot(&self, path: &Path) {
+        let png = self.client.screenshot().await.expect("a screenshot");
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, png).expect("write the screenshot");
+    }
+}
+
+/// In a process namespace of its own: when the driver ends, by whatever, the kernel kills the browser
+/// with all of its helpers.
+fn driver_command(dir: &Path) -> std::process::Command {
+    const ENTER: &str = r#"exec setpriv --pdeathsig KILL -- \
+        unshare --pid --fork --kill-child --mount-proc -- "$@""#;
+    let driver = program(&["chromedriver"]);
+    let mut command = if geteuid().is_root() {
+        std::process::Command::new("sh")
+    } else {
+        let mut command = unshared(&["--mount"]);
+        command.arg("sh");
+        command
+    };
+    command
+        .args(["-euc", ENTER, "sh"])
+        .arg(driver)
+        .arg("--port=0");
+    // Chromium's own temp files and crash reports.
+    command.env("TMPDIR", dir).env("HOME", dir);
+    command
+}
+
+fn arguments(look: Look, dir: &Path) -> Vec<String> {
+    let own = [
+        format!("--user-data-dir={}", dir.join("profile").display()),
+        format!("--window-size={},{}", look.width.max(500), look.height),
+    ];
+    let fixed = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--no-default-browser-check",
+    ];
+    own.into_iter().chain(fixed.map(String::from)).collect()
+}
+
+/// "ChromeDriver was started successfully on port 40123."
+fn port_in(log: &str) -> Option<u16> {
+    let (_, rest) = log.split_once("started successfully on port ")?;
+    rest.split_once('.')?.0.parse().ok()
+}
+
+/// The first of these programs that is installed.
+fn program(names: &[&str]) -> PathBuf {
+    names
+        .iter()
+        .flat_map(|name| {
+            [
+                Path::new("/usr/bin").join(name),
+                Path::new("/snap/bin").join(name),
+            ]
+        })
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("no {names:?}: run tools/install browser"))
+}
+
+#[derive(Debug)]
+struct DevTools(serde_json::Value);
+
+impl fantoccini::wd::WebDriverCompatibleCommand for DevTools {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!(
+            "session/{}/goog/cdp/execute",
+            session.unwrap_or_default()
+        ))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.0.to_string()))
+    }
+}
