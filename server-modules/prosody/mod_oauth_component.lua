@@ -179,7 +179,12 @@ local function resume(session, newer)
 	if grant then report(session, "open"); end
 end
 module:hook_global("c2s-session-updated", function (event) -- Prosody 13
-	if event.session.host == module.host then resume(event.session, event.from_session); end
+	local session = event.session;
+	if session.host ~= module.host then return; end
+	resume(session, event.from_session);
+	-- Resumed within SASL2: mod_c2s stopped reading while the login waited for the component, and would go on with
+	-- the session that has just given its connection away.
+	if session.oauth_grant and session.conn and session.conn.resume then session.conn:resume(); end
 end);
 module:hook("smacks-hibernation-end", function (event) -- Prosody 0.12 (13 has emptied `origin` by now)
 	if event.resumed and not event.origin.destroyed then resume(event.resumed, event.origin); end
