@@ -84,6 +84,12 @@ module:hook("iq/host", function (event)
 	if answered and is_from_component(event) then return answered(stanza); end
 end, 10);
 
+local function give_up_pending()
+	local unanswered = {};
+	for _, answered in pairs(pending) do table.insert(unanswered, answered); end
+	for _, answered in ipairs(unanswered) do answered(nil); end
+end
+
 local function is_result(answer)
 	return answer and answer.attr.type == "result";
 end
@@ -266,10 +272,11 @@ end
 local function account_is_good(username)
 	local exists = host.users.user_exists(username); -- usermanager's says yes while a session of a removed account lives
 	if not exists then return false, "not-authorized"; end
-	if usermanager.user_is_enabled and not usermanager.user_is_enabled(username, module.host) then
-		return false, "account-disabled";
-	end
-	return true;
+	if not usermanager.user_is_enabled then return true; end -- Prosody 0.12
+	local enabled, err = usermanager.user_is_enabled(username, module.host);
+	-- Prosody 13.0 says so of every provider that knows no disabled accounts (all but internal_hashed).
+	if enabled or err == "method not implemented" then return true; end
+	return false, enabled == false and "account-disabled" or "temporary-auth-failure";
 end
 
 local function accept(handler, session, success)
@@ -583,7 +590,11 @@ end);
 -- The component's host may come after this one, go, and come back.
 local function watch_component()
 	local target = prosody.hosts[component];
-	if target then module:hook_object_event(target.events, "component-authenticated", hello); end
+	if not target then return; end
+	module:hook_object_event(target.events, "component-authenticated", hello);
+	module:hook_object_event(target.events, "component-disconnected", function (event)
+		if event.session.type == "component" then give_up_pending(); end -- not one whose handshake was refused
+	end);
 end
 module:hook_global("host-activated", function (activated)
 	if activated == component then watch_component(); end
@@ -616,7 +627,5 @@ function module.unload()
 		for session in pairs(unbound) do end_session(session); end
 	end
 	active = false;
-	local unanswered = {};
-	for _, answered in pairs(pending) do table.insert(unanswered, answered); end
-	for _, answered in ipairs(unanswered) do answered(nil); end
+	give_up_pending();
 end
