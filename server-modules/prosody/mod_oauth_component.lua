@@ -403,31 +403,37 @@ module:hook("item-added/auth-provider", wrap_provider, -10); -- after the userma
 local XMLNS_COMMANDS = "http://jabber.org/protocol/commands";
 local ordinary_commands = { ["urn:xmpp:invite#invite"] = true }; -- what people do with their contacts
 
--- Does the server itself answer there: for itself, for the account, or for a component of its own?
+-- Changing or adding what the account can be logged in to with, and taking it away.
+local credential_namespaces = {
+	["jabber:iq:register"] = "set", -- XEP-0077: password change and account removal
+	["urn:xmpp:cam:0"] = "any", -- XEP-0494
+	["xmpp:prosody.im/protocol/manage-clients"] = "any", -- mod_client_management
+	["urn:xmpp:saslcert:1"] = "any", -- XEP-0257
+};
+
+-- Does the server itself answer there: for itself, for the account, for a component of its own or through ours?
 local function is_answered_by_server(origin, to)
 	local node, domain, resource = jid.split(to);
-	if not domain then return true; end
+	if not domain or domain == component then return true; end
 	local target = prosody.hosts[domain];
-	if not target or (target.modules.component and domain ~= component) then return false; end
+	if not target or target.modules.component then return false; end
 	return not node or (not resource and node == origin.username and domain == origin.host);
 end
 
 local function is_forbidden(origin, stanza)
-	local to = stanza.attr.to;
+	local to, stanza_type = stanza.attr.to, stanza.attr.type;
 	local at_server = is_answered_by_server(origin, to);
-	if stanza.name == "message" then -- announcements and the like
+	if stanza.name == "message" then -- to a host: announcements and the like
 		return at_server and to and not jid.node(to) and jid.host(to) ~= component;
-	elseif stanza.name ~= "iq" or (stanza.attr.type ~= "get" and stanza.attr.type ~= "set") then
+	elseif stanza.name ~= "iq" or (stanza_type ~= "get" and stanza_type ~= "set") then
 		return false;
 	end
 	local payload = stanza.tags[1];
 	local xmlns = payload.attr.xmlns or "";
-	if xmlns == "jabber:iq:register" then -- password change and account removal
-		return at_server and stanza.attr.type == "set" and to ~= component;
-	elseif xmlns == "urn:xmpp:cam:0" or xmlns == "xmpp:prosody.im/protocol/manage-clients" then
-		return at_server;
+	if credential_namespaces[xmlns] then
+		return at_server and (credential_namespaces[xmlns] == "any" or stanza_type == "set");
 	elseif xmlns == XMLNS_COMMANDS then
-		return at_server and not ordinary_commands[payload.attr.node];
+		return at_server and not (ordinary_commands[payload.attr.node] and jid.host(to) ~= component);
 	end
 	-- A server's own words (XEP-0355, XEP-0356): no client has a use for them.
 	return xmlns:find("^urn:xmpp:delegation:") ~= nil or xmlns:find("^urn:xmpp:privilege:") ~= nil;
