@@ -9,6 +9,9 @@
 #[path = "link/world.rs"]
 mod world;
 
+#[path = "link/c2s.rs"]
+mod c2s;
+
 #[path = "link/keeping_up.rs"]
 mod keeping_up;
 
