@@ -1,7 +1,6 @@
 //! The component link against servers that these tests play themselves, on loopback.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking"
 )]
