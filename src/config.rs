@@ -161,7 +161,7 @@ pub struct Storage {
 }
 
 /// `[site]`: how pages look.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// What people call this server.
     pub site_name: String,

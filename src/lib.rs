@@ -5,6 +5,8 @@
 //! and `tests/architecture.rs` holds who may use whom.
 
 pub mod accounts;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;

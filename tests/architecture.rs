@@ -76,7 +76,7 @@ const CRATES: &[(&[&str], &[&str])] = &[
     ),
     (&["minidom"], &["xmpp", "cli"]),
     (&["jsonwebtoken", "aws_lc_rs"], &["keys"]),
-    (&["clap", "tracing_subscriber"], &["cli"]),
+    (&["clap", "tracing_subscriber", "hyper_rustls"], &["cli"]),
     (&["getrandom", "hmac", "subtle"], &["secrets"]),
     (&["jiff"], &["clock"]),
     (&["toml"], &["config"]),

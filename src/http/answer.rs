@@ -1,5 +1,7 @@
 //! Writing answers: JSON for programs, pages for people, and the headers that keep both safe.
 
+use std::fmt;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -131,14 +133,35 @@ pub(super) fn set(response: &mut Response, name: header::HeaderName, value: &str
     }
 }
 
+/// Where a page's forms may lead. Browsers hold each redirect that follows a form against this, the
+/// client's own redirects too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Forms {
+    /// Only to our own pages.
+    Here,
+    /// There, and to this source (CSP3 §2.3.1): where the answer of the flow goes.
+    HereAnd(String),
+    /// To the client and on from there, who knows where: for the consent page, which holds no secret.
+    Anywhere,
+}
+
+impl fmt::Display for Forms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here => f.write_str("; form-action 'self'"),
+            Self::HereAnd(source) => write!(f, "; form-action 'self' {source}"),
+            Self::Anywhere => Ok(()),
+        }
+    }
+}
+
 impl Web {
-    /// A page: in no frame, in no cache, with no script, its forms sent nowhere but here and to
-    /// `form_target`, where the answer of this flow goes.
+    /// A page: in no frame, in no cache, with no script, its forms sent only where `forms` says.
     pub(super) fn page(
         &self,
         status: StatusCode,
         html: Result<String, PagesError>,
-        form_target: Option<&str>,
+        forms: &Forms,
     ) -> Response {
         let html = match html {
             Ok(html) => html,
@@ -153,10 +176,8 @@ impl Web {
         };
         let mut response = (status, Body::from(html)).into_response();
         let policy = format!(
-            "default-src 'none'; style-src 'self'; img-src 'self' https: data:; \
-             form-action 'self'{}{}; frame-ancestors 'none'; base-uri 'none'",
-            if form_target.is_some() { " " } else { "" },
-            form_target.unwrap_or(""),
+            "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
+             base-uri 'none'{forms}"
         );
         set(
             &mut response,
@@ -193,7 +214,7 @@ impl Web {
             reference: Some(reference),
             link,
         };
-        self.page(status, self.pages.render_error(&page, locale), None)
+        self.page(status, self.pages.render_error(&page, locale), &Forms::Here)
     }
 
     /// The protocol's error, for a person.

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::{Host, Url};
 
-use super::answer::{Refused, redirect};
+use super::answer::{Forms, Refused, redirect};
 use super::login::SWITCH_PATH;
 use super::pages::{
     ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ScopeView, SendsTo,
@@ -126,11 +126,7 @@ fn ask(
         }),
     };
     let html = web.pages.render_consent(&page, &web.locale(headers, None));
-    let mut response = web.page(
-        StatusCode::OK,
-        html,
-        form_target(&request.answer_to).as_deref(),
-    );
+    let mut response = web.page(StatusCode::OK, html, &Forms::Anywhere);
     if is_new {
         web.set_form_cookie(&mut response, &form_cookie);
     }
@@ -240,7 +236,11 @@ impl Web {
                     client: client_view(&request.client),
                     code,
                 };
-                self.page(StatusCode::OK, self.pages.render_code(&page, &locale), None)
+                self.page(
+                    StatusCode::OK,
+                    self.pages.render_code(&page, &locale),
+                    &Forms::Here,
+                )
             }
             (Answer::Show(Ok(_)), None) => self.error_page(
                 &locale,
@@ -268,17 +268,18 @@ pub(super) fn client_view(client: &Client) -> ClientView {
     })
 }
 
-/// Where a form may lead beside here, as a source of the policy's `form-action`: browsers hold a
-/// redirect after a form against it.
-pub(super) fn form_target(answer_to: &AnswerTo) -> Option<String> {
-    let url = Url::parse(&answer_to.redirect_uri).ok()?;
-    match answer_to.kind {
-        RedirectKind::OutOfBand => None,
-        RedirectKind::PrivateScheme => Some(format!("{}:", url.scheme())),
-        RedirectKind::Web | RedirectKind::Loopback => match url.host()? {
-            // CSP3 §2.3.1 has no way to write an IPv6 address
-            Host::Ipv6(_) => Some(format!("{}:", url.scheme())),
-            _ => Some(url.origin().ascii_serialization()),
-        },
-    }
+/// Where the login form may lead: a login that was asked for in vain goes on to the client.
+pub(super) fn forms_to(answer_to: &AnswerTo) -> Forms {
+    let source = Url::parse(&answer_to.redirect_uri)
+        .ok()
+        .and_then(|url| match answer_to.kind {
+            RedirectKind::OutOfBand => None,
+            RedirectKind::PrivateScheme => Some(format!("{}:", url.scheme())),
+            RedirectKind::Web | RedirectKind::Loopback => match url.host()? {
+                // CSP3 §2.3.1 has no way to write an IPv6 address
+                Host::Ipv6(_) => Some(format!("{}:", url.scheme())),
+                _ => Some(url.origin().ascii_serialization()),
+            },
+        });
+    source.map_or(Forms::Here, Forms::HereAnd)
 }

@@ -19,7 +19,7 @@ pub(super) async fn metadata(State(web): State<Shared>) -> Response {
 /// GET /oauth2/jwks
 pub(super) async fn jwks(State(web): State<Shared>) -> Response {
     public(
-        json_answer(StatusCode::OK, web.provider.jwks().as_ref()),
+        json_answer(StatusCode::OK, &web.provider.jwks().await),
         "public, max-age=300",
     )
 }

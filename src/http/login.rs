@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use url::form_urlencoded;
 
 use super::answer::{Refused, redirect};
-use super::authorize::{client_view, form_target};
+use super::authorize::{client_view, forms_to};
 use super::pages::{LoginError as Shown, LoginPage, MissingField};
 use super::request::{Peer, address_to_brake, form, pairs};
 use super::{Shared, Web};
@@ -57,7 +57,7 @@ impl Web {
         };
         let locale = self.locale(headers, None);
         let html = self.pages.render_login(&page, &locale);
-        let mut response = self.page(status, html, form_target(&request.answer_to).as_deref());
+        let mut response = self.page(status, html, &forms_to(&request.answer_to));
         if is_new {
             self.set_form_cookie(&mut response, &cookie);
         }
@@ -121,7 +121,7 @@ pub(super) async fn post(
         }
         Err(LoginError::WrongPassword) => again(Shown::WrongPassword),
         Err(LoginError::TooManyTries(wait)) => again(Shown::TooManyTries {
-            seconds: wait.0.as_secs(),
+            seconds: wait.as_secs(),
         }),
         Err(LoginError::Unavailable(error)) => {
             tracing::warn!(%error, "a password could not be checked");

@@ -21,7 +21,9 @@ mod userinfo;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use pages::{Pages, PagesError};
+pub use pages::PagesError;
+
+use pages::Pages;
 pub use routes::router;
 
 use crate::config::{Config, Http};

@@ -52,7 +52,7 @@ pub(super) async fn post(
             set(
                 &mut response,
                 header::RETRY_AFTER,
-                &wait.0.as_secs().max(1).to_string(),
+                &wait.as_secs().max(1).to_string(),
             );
             Ok(response)
         }

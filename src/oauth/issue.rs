@@ -1,11 +1,16 @@
 //! Making tokens: the pair, and the id_token (OIDC Core §2).
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
 use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet};
 use crate::secrets::{Secret, TokenHash, TokenKind, half_sha256_text, new_token};
+
+/// An id_token says who logged in just now; it is no credential to keep.
+const ID_TOKEN_TTL: Duration = Duration::from_secs(3600);
 
 /// A new pair: what the client gets, and what is stored of it.
 pub(super) struct NewPair {
@@ -75,16 +80,13 @@ impl Provider {
             sub: subject(grant),
             aud: grant.client_id.as_str(),
             iat: pair.stored.issued_at,
-            exp: pair.stored.access_expires_at,
+            exp: pair.stored.issued_at + ID_TOKEN_TTL,
             auth_time: grant.auth_time,
             nonce: grant.nonce.as_deref(),
             at_hash: half_sha256_text(pair.access_token.expose()),
             amr: ["pwd"],
         };
-        let token = self
-            .keys
-            .sign(jsonwebtoken::Algorithm::RS256, &claims)
-            .await;
+        let token = self.keys.sign(&claims).await;
         token.map(Some).map_err(|error| {
             tracing::error!(%error, "an id_token could not be signed");
             OauthError::new(

@@ -120,8 +120,8 @@ impl Provider {
     }
 
     /// The public signing keys as a JWK Set (RFC 7517 §5).
-    pub fn jwks(&self) -> Arc<serde_json::Value> {
-        self.keys.jwks()
+    pub async fn jwks(&self) -> impl serde::Serialize {
+        self.keys.jwks().await
     }
 
     /// The time, as this provider sees it.

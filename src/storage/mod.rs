@@ -47,6 +47,10 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What the store knows of a client beyond its self-contained `client_id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time is looked at, none are kept"
+)]
 pub enum StoredClient {
     /// It was used (or updated, or configured): this overrides what the `client_id` says.
     Known(Client),
@@ -291,7 +295,7 @@ pub trait Store: Send + Sync + 'static {
 
     // Housekeeping
 
-    /// Deletes up to `limit` rows of each kind that serve no purpose any more: expired tokens, codes,
+    /// Deletes up to `limit` rows of each kind that serve no purpose any more: expired refresh tokens, codes,
     /// sessions and tombstones, grants without XMPP scope whose last token has expired, and grants
     /// that ended before `ended_before`. Answers how many rows went: none, when there is no more to do.
     async fn purge(&self, now: Timestamp, ended_before: Timestamp, limit: usize) -> Result<usize>;

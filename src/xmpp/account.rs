@@ -16,7 +16,6 @@ use super::ns;
 use crate::accounts::Unavailable;
 use crate::model::{GrantId, Scope, XmppSession};
 use crate::oauth::revoke::AccountChange;
-use crate::storage::StoreError;
 
 /// How many sessions a stanza may tell of.
 const MOST_SESSIONS: usize = 100;
@@ -206,7 +205,7 @@ pub(super) async fn changed(asked: Asked, host: Arc<Host>, payload: Element) -> 
     done.map_err(|e| failed(&e)).map(|()| None)
 }
 
-fn failed(error: &StoreError) -> Fault {
+fn failed(error: &impl std::fmt::Display) -> Fault {
     tracing::error!(%error, "what a host told could not be seen to");
     iq::failed()
 }

@@ -143,7 +143,6 @@ impl World {
         let keys = Keyring::open(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock) as _,
-            Arc::new(OsRandom),
         );
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),

@@ -107,7 +107,6 @@ impl World {
         let keys = Keyring::open(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock) as _,
-            Arc::new(OsRandom),
         );
         let provider = Provider::new(Foundation {
             config,

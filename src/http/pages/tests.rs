@@ -5,8 +5,12 @@ use super::*;
 fn site() -> Site {
     Site {
         site_name: "Example <Chat>".into(),
-        policy_url: "https://example.com/privacy".parse().ok(),
-        ..Site::default()
+        template_path: None,
+        template_style: BTreeMap::new(),
+        policy_url: Some(Url::parse("https://example.com/privacy").unwrap()),
+        terms_url: None,
+        service_documentation: None,
+        locales: Vec::new(),
     }
 }
 

@@ -5,8 +5,8 @@ use rusqlite::{Connection, Row};
 use super::{clients, grants, rows, tokens};
 use crate::clock::Timestamp;
 use crate::model::{
-    AuthorizationCode, Client, ClientId, CodeChallenge, CodeChallengeMethod, EndReason, Grant,
-    GrantId, Pair,
+    AuthorizationCode, Client, ClientId, CodeChallenge, CodeChallengeMethod, EndReason, Generation,
+    Grant, GrantId, Pair,
 };
 use crate::secrets::TokenHash;
 use crate::storage::{REDEEMED_CODE_KEPT, Redeemed, Result};
@@ -31,9 +31,7 @@ pub(super) fn save(db: &Connection, hash: &TokenHash, code: &AuthorizationCode) 
             challenge.map(|challenge| &challenge.challenge),
             &code.nonce,
             code.auth_time.as_unix(),
-            code.generation
-                .as_ref()
-                .map(|generation| generation.as_str()),
+            code.generation.as_ref().map(Generation::as_str),
             code.issued_at.as_unix(),
             code.expires_at.as_unix(),
         ),
@@ -79,7 +77,7 @@ pub(super) fn redeem(
         return Ok(Redeemed::Unknown);
     };
     let grant_no = grants::insert(db, grant, client_no)?;
-    tokens::insert_pair(db, grant_no, &grant.scopes, pair)?;
+    tokens::put_pair(db, grant_no, &grant.scopes, pair, None)?;
     Ok(Redeemed::Done)
 }
 

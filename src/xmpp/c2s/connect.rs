@@ -1,6 +1,7 @@
 //! From an address to a stream that may be logged in on.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,10 +142,23 @@ async fn starttls(tcp: &mut TcpStream, domain: &DomainRef) -> Result<(), C2sErro
 }
 
 fn tls_connector(settings: &C2s) -> Result<TlsConnector, C2sError> {
+    let mut config = tls_config(settings.ca_file.as_deref())?;
+    if settings.tls == C2sTls::Direct {
+        // XEP-0368 §4
+        config.alpn_protocols = vec![b"xmpp-client".to_vec()];
+    }
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Settings of TLS that trust the system's certificates and those in `ca_file`.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, C2sError> {
     let mut roots = RootCertStore::empty();
     // Some of the system's may be beyond use; what matters is whether the server's is among the rest.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(file) = &settings.ca_file {
+    if let Some(file) = ca_file {
         let unreadable = |error: &dyn std::fmt::Display| {
             C2sError::Certificates(format!("{}: {error}", file.display()))
         };
@@ -155,14 +169,9 @@ fn tls_connector(settings: &C2s) -> Result<TlsConnector, C2sError> {
         }
     }
     let provider = Arc::new(crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| C2sError::Certificates(e.to_string()))?
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    if settings.tls == C2sTls::Direct {
-        // XEP-0368 §4
-        config.alpn_protocols = vec![b"xmpp-client".to_vec()];
-    }
-    Ok(TlsConnector::from(Arc::new(config)))
+        .with_no_client_auth())
 }
