@@ -2,7 +2,9 @@
 //! what a value may be, and names key, line and remedy where one is wrong.
 
 mod file;
+mod provider;
 mod reader;
+mod server;
 mod values;
 
 pub use file::{known_keys, load, parse};
