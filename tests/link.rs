@@ -1,13 +1,15 @@
 //! The component link against servers that these tests play themselves, on loopback.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking"
 )]
 
 #[path = "link/world.rs"]
 mod world;
+
+#[path = "link/c2s.rs"]
+mod c2s;
 
 #[path = "link/keeping_up.rs"]
 mod keeping_up;

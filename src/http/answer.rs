@@ -60,7 +60,7 @@ fn error_body(error: &OauthError) -> serde_json::Value {
     json!({ "error": error.code.as_str(), "error_description": error.description })
 }
 
-fn status_of(error: &OauthError) -> StatusCode {
+pub(super) fn status_of(error: &OauthError) -> StatusCode {
     StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST)
 }
 

@@ -119,3 +119,48 @@ async fn stopping_does_not_wait_for_a_server_that_is_away() {
     world.stop();
     world.stopped().await;
 }
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_noticed_within_thirty_seconds() {
+    let world = World::new().await;
+    let peer = world.accept().await;
+    // From here on time passes as soon as everybody waits.
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    let mut state = world.server.link_state();
+    let cause = state.wait_for(|state| *state != LinkState::Up).await;
+    assert_eq!(*cause.unwrap(), LinkState::Down(Down::Silent));
+    assert!(start.elapsed() < Duration::from_secs(30));
+    drop(peer);
+}
+
+#[tokio::test]
+async fn a_server_that_is_only_quiet_is_asked_and_kept() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    peer.hello("localhost").await;
+    peer.hello("other.localhost").await;
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    for _ in 0..6 {
+        let ping = peer.request("ping").await;
+        assert_eq!(ping.attr("to"), Some("localhost"));
+        peer.reply(&ping, "").await;
+    }
+    assert!(start.elapsed() >= Duration::from_secs(50));
+    assert_eq!(*world.server.link_state().borrow(), LinkState::Up);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_the_handshake_is_given_up() {
+    let world = World::new().await;
+    let (tcp, _) = soon("a connection", world.listener.accept()).await.unwrap();
+    tokio::time::pause();
+    let mut state = world.server.link_state();
+    let down = state.wait_for(|state| matches!(state, LinkState::Down(_)));
+    assert!(matches!(
+        &*down.await.unwrap(),
+        LinkState::Down(Down::Unreachable { .. })
+    ));
+    drop(tcp);
+}

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +72,35 @@ impl World {
             "#,
             listener.local_addr().unwrap()
         );
-        let config = Arc::new(config::parse(&text, folder.path()).unwrap());
+        Self::start(listener, folder, &text).await
+    }
+
+    /// Whose passwords are checked by logging in to `address`.
+    pub(crate) async fn with_c2s(address: SocketAddr, more: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let text = format!(
+            r#"
+            [component]
+            jid = "oauth.localhost"
+            secret = "{SECRET}"
+            server = "{}"
+            timeout = "5s"
+            [xmpp]
+            hosts = ["localhost"]
+            authentication = "c2s"
+            [xmpp.c2s]
+            address = "{address}"
+            {more}
+            [http]
+            public_url = "http://localhost:8480"
+            "#,
+            listener.local_addr().unwrap()
+        );
+        Self::start(listener, TempDir::new().unwrap(), &text).await
+    }
+
+    async fn start(listener: TcpListener, folder: TempDir, text: &str) -> Self {
+        let config = Arc::new(config::parse(text, folder.path()).unwrap());
         let store = Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
         let clock = Arc::new(ManualClock::at(NOW));
         let server = Server::new(Arc::clone(&config), Arc::new(OsRandom));

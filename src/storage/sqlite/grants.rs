@@ -218,13 +218,12 @@ pub(super) fn holders(
     // Put so that each half walks its index from where the last page ended.
     let accounts = rows::list(
         db,
-        "SELECT ?1, localpart FROM (
-             SELECT localpart FROM grants
-             WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2) AND ended_at IS NULL
-             UNION
-             SELECT localpart FROM browser_sessions
-             WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2)
-         ) ORDER BY localpart LIMIT ?4",
+        "SELECT host, localpart FROM grants
+         WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2) AND ended_at IS NULL
+         UNION
+         SELECT host, localpart FROM browser_sessions
+         WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2)
+         ORDER BY host, localpart LIMIT ?4",
         (
             host.as_str(),
             after.map_or("", rows::localpart),

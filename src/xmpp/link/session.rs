@@ -27,6 +27,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 const GOODBYE: Duration = Duration::from_secs(1);
 /// One write takes no more stanzas than make this many bytes.
 const BATCH: usize = 64 * 1024;
+/// After this many stanzas at a stretch the answers get their turn.
+const STRETCH: u32 = 64;
 
 /// Runs until the link is lost, or `shutdown` comes about and the last answers are out.
 pub(super) async fn run(
@@ -62,6 +64,7 @@ async fn read<R: AsyncRead + Unpin>(
     inbox: &dyn Inbox,
 ) -> Down {
     let mut asked = false;
+    let mut taken = 0_u32;
     loop {
         let wait = if asked { PATIENCE } else { SILENCE };
         match timeout(wait, reader.next()).await {
@@ -69,6 +72,10 @@ async fn read<R: AsyncRead + Unpin>(
                 asked = false;
                 if let Some(cause) = receive(incoming, connection, inbox) {
                     return cause;
+                }
+                taken = taken.wrapping_add(1);
+                if taken.is_multiple_of(STRETCH) {
+                    tokio::task::yield_now().await;
                 }
             }
             Ok(Err(error)) => return Down::from(error),

@@ -47,8 +47,8 @@ pub enum Down {
     Conflict,
     /// RFC 6120 §4.9.3.6
     #[error(
-        "the XMPP server has no such component: jid in [component] must be the name of a component \
-         in the server's configuration"
+        "the XMPP server has no such component: jid in [component] must be the name of a component in \
+         the server's configuration, and server its component port"
     )]
     HostUnknown,
     /// What answers there does something else.
