@@ -175,8 +175,12 @@ impl Web {
             }
         };
         let mut response = (status, Body::from(html)).into_response();
+        let logo = self.provider.config().site.logo_url.as_ref();
+        let logo = logo.map_or_else(String::new, |url| {
+            format!(" {}", url.origin().ascii_serialization())
+        });
         let policy = format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
+            "default-src 'none'; style-src 'self'; img-src 'self'{logo}; frame-ancestors 'none'; \
              base-uri 'none'{forms}"
         );
         set(
