@@ -1,6 +1,12 @@
 //! `component.toml`: the file that documents it is held against the code, and what is wrong with a
 //! file is said with key, line and remedy.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, a panic is the finding"
+)]
+
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

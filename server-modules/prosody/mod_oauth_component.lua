@@ -84,6 +84,12 @@ module:hook("iq/host", function (event)
 	if answered and is_from_component(event) then return answered(stanza); end
 end, 10);
 
+local function give_up_pending()
+	local unanswered = {};
+	for _, answered in pairs(pending) do table.insert(unanswered, answered); end
+	for _, answered in ipairs(unanswered) do answered(nil); end
+end
+
 local function is_result(answer)
 	return answer and answer.attr.type == "result";
 end
@@ -179,7 +185,12 @@ local function resume(session, newer)
 	if grant then report(session, "open"); end
 end
 module:hook_global("c2s-session-updated", function (event) -- Prosody 13
-	if event.session.host == module.host then resume(event.session, event.from_session); end
+	local session = event.session;
+	if session.host ~= module.host then return; end
+	resume(session, event.from_session);
+	-- Resumed within SASL2: mod_c2s stopped reading while the login waited for the component, and would go on with
+	-- the session that has just given its connection away.
+	if session.oauth_grant and session.conn and session.conn.resume then session.conn:resume(); end
 end);
 module:hook("smacks-hibernation-end", function (event) -- Prosody 0.12 (13 has emptied `origin` by now)
 	if event.resumed and not event.origin.destroyed then resume(event.resumed, event.origin); end
@@ -261,10 +272,11 @@ end
 local function account_is_good(username)
 	local exists = host.users.user_exists(username); -- usermanager's says yes while a session of a removed account lives
 	if not exists then return false, "not-authorized"; end
-	if usermanager.user_is_enabled and not usermanager.user_is_enabled(username, module.host) then
-		return false, "account-disabled";
-	end
-	return true;
+	if not usermanager.user_is_enabled then return true; end -- Prosody 0.12
+	local enabled, err = usermanager.user_is_enabled(username, module.host);
+	-- Prosody 13.0 says so of every provider that knows no disabled accounts (all but internal_hashed).
+	if enabled or err == "method not implemented" then return true; end
+	return false, enabled == false and "account-disabled" or "temporary-auth-failure";
 end
 
 local function accept(handler, session, success)
@@ -391,31 +403,37 @@ module:hook("item-added/auth-provider", wrap_provider, -10); -- after the userma
 local XMLNS_COMMANDS = "http://jabber.org/protocol/commands";
 local ordinary_commands = { ["urn:xmpp:invite#invite"] = true }; -- what people do with their contacts
 
--- Does the server itself answer there: for itself, for the account, or for a component of its own?
+-- Changing or adding what the account can be logged in to with, and taking it away.
+local credential_namespaces = {
+	["jabber:iq:register"] = "set", -- XEP-0077: password change and account removal
+	["urn:xmpp:cam:0"] = "any", -- XEP-0494
+	["xmpp:prosody.im/protocol/manage-clients"] = "any", -- mod_client_management
+	["urn:xmpp:saslcert:1"] = "any", -- XEP-0257
+};
+
+-- Does the server itself answer there: for itself, for the account, for a component of its own or through ours?
 local function is_answered_by_server(origin, to)
 	local node, domain, resource = jid.split(to);
-	if not domain then return true; end
+	if not domain or domain == component then return true; end
 	local target = prosody.hosts[domain];
-	if not target or (target.modules.component and domain ~= component) then return false; end
+	if not target or target.modules.component then return false; end
 	return not node or (not resource and node == origin.username and domain == origin.host);
 end
 
 local function is_forbidden(origin, stanza)
-	local to = stanza.attr.to;
+	local to, stanza_type = stanza.attr.to, stanza.attr.type;
 	local at_server = is_answered_by_server(origin, to);
-	if stanza.name == "message" then -- announcements and the like
+	if stanza.name == "message" then -- to a host: announcements and the like
 		return at_server and to and not jid.node(to) and jid.host(to) ~= component;
-	elseif stanza.name ~= "iq" or (stanza.attr.type ~= "get" and stanza.attr.type ~= "set") then
+	elseif stanza.name ~= "iq" or (stanza_type ~= "get" and stanza_type ~= "set") then
 		return false;
 	end
 	local payload = stanza.tags[1];
 	local xmlns = payload.attr.xmlns or "";
-	if xmlns == "jabber:iq:register" then -- password change and account removal
-		return at_server and stanza.attr.type == "set" and to ~= component;
-	elseif xmlns == "urn:xmpp:cam:0" or xmlns == "xmpp:prosody.im/protocol/manage-clients" then
-		return at_server;
+	if credential_namespaces[xmlns] then
+		return at_server and (credential_namespaces[xmlns] == "any" or stanza_type == "set");
 	elseif xmlns == XMLNS_COMMANDS then
-		return at_server and not ordinary_commands[payload.attr.node];
+		return at_server and not (ordinary_commands[payload.attr.node] and jid.host(to) ~= component);
 	end
 	-- A server's own words (XEP-0355, XEP-0356): no client has a use for them.
 	return xmlns:find("^urn:xmpp:delegation:") ~= nil or xmlns:find("^urn:xmpp:privilege:") ~= nil;
@@ -578,7 +596,11 @@ end);
 -- The component's host may come after this one, go, and come back.
 local function watch_component()
 	local target = prosody.hosts[component];
-	if target then module:hook_object_event(target.events, "component-authenticated", hello); end
+	if not target then return; end
+	module:hook_object_event(target.events, "component-authenticated", hello);
+	module:hook_object_event(target.events, "component-disconnected", function (event)
+		if event.session.type == "component" then give_up_pending(); end -- not one whose handshake was refused
+	end);
 end
 module:hook_global("host-activated", function (activated)
 	if activated == component then watch_component(); end
@@ -611,7 +633,5 @@ function module.unload()
 		for session in pairs(unbound) do end_session(session); end
 	end
 	active = false;
-	local unanswered = {};
-	for _, answered in pairs(pending) do table.insert(unanswered, answered); end
-	for _, answered in ipairs(unanswered) do answered(nil); end
+	give_up_pending();
 end

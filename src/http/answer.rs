@@ -60,7 +60,7 @@ fn error_body(error: &OauthError) -> serde_json::Value {
     json!({ "error": error.code.as_str(), "error_description": error.description })
 }
 
-fn status_of(error: &OauthError) -> StatusCode {
+pub(super) fn status_of(error: &OauthError) -> StatusCode {
     StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
@@ -175,8 +175,12 @@ impl Web {
             }
         };
         let mut response = (status, Body::from(html)).into_response();
+        let logo = self.provider.config().site.logo_url.as_ref();
+        let logo = logo.map_or_else(String::new, |url| {
+            format!(" {}", url.origin().ascii_serialization())
+        });
         let policy = format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
+            "default-src 'none'; style-src 'self'; img-src 'self'{logo}; frame-ancestors 'none'; \
              base-uri 'none'{forms}"
         );
         set(

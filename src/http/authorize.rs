@@ -6,11 +6,11 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::{Host, Url};
 
-use super::answer::{Forms, Refused, redirect};
+use super::answer::{Forms, Refused, redirect, status_of};
 use super::login::SWITCH_PATH;
 use super::pages::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ScopeView, SendsTo,
-    SwitchAccount,
+    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
+    SendsTo, SwitchAccount,
 };
 use super::request::{form, form_pairs, pairs};
 use super::{Shared, Web};
@@ -46,75 +46,52 @@ pub(super) async fn post(
 }
 
 async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response {
-    let issuer = web.settings().issuer();
     let request = match check(web, headers, &raw_request).await {
         Ok(request) => request,
         Err(response) => return response,
     };
-    let to_client = |error| {
-        web.answer_client(
-            headers,
-            Some(&request),
-            request.answer_to.with_error(issuer, &error),
-        )
-    };
+    let answer_to = &request.answer_to;
     let current = match session(web, headers).await {
         Ok(current) => current,
-        Err(error) => return to_client(error),
+        Err(error) => return web.refuse(headers, answer_to, &error).await,
     };
-    if web
-        .provider
-        .must_log_in(&request, current.as_ref())
-        .is_some()
-    {
-        if request.prompt.none {
-            return to_client(OauthError::new(
-                ErrorCode::LoginRequired,
-                "nobody is logged in here",
-            ));
+    let must_log_in = web.provider.must_log_in(&request, current.as_ref());
+    let current = current.filter(|_| !must_log_in);
+    match (current, request.prompt.none) {
+        (None, true) => {
+            let error = OauthError::new(ErrorCode::LoginRequired, "nobody is logged in here");
+            web.refuse(headers, answer_to, &error).await
         }
-        return web.login_page(headers, &request, &raw_request, None, None);
+        (None, false) => web.login_page(headers, &request, &raw_request, None, None),
+        (Some(_), true) => {
+            let error = OauthError::new(ErrorCode::ConsentRequired, "the person must be asked");
+            web.refuse(headers, answer_to, &error).await
+        }
+        (Some(current), false) => ask(web, headers, &request, &raw_request, &current).await,
     }
-    let Some(current) = current else {
-        return web.login_page(headers, &request, &raw_request, None, None);
-    };
-    if request.prompt.none {
-        return to_client(OauthError::new(
-            ErrorCode::ConsentRequired,
-            "the person must be asked",
-        ));
-    }
-    ask(web, headers, &request, &raw_request, &current)
 }
 
 /// The consent page.
-fn ask(
+async fn ask(
     web: &Web,
     headers: &HeaderMap,
     request: &AuthorizationRequest,
     raw_request: &str,
     current: &CurrentSession,
 ) -> Response {
-    let issuer = web.settings().issuer();
     let question = match web.provider.question(request, raw_request, current) {
         Ok(question) => question,
-        Err(error) => {
-            return web.answer_client(
-                headers,
-                Some(request),
-                request.answer_to.with_error(issuer, &error),
-            );
-        }
+        Err(error) => return web.refuse(headers, &request.answer_to, &error).await,
     };
+    let scopes = question
+        .scopes
+        .iter()
+        .map(|scope| ScopeView::new(scope.as_str()));
     let (form_cookie, is_new) = web.form_cookie(headers);
     let page = ConsentPage {
         client: client_view(&request.client),
         account: current.session.account.to_string(),
-        scopes: question
-            .scopes
-            .iter()
-            .map(|scope| ScopeView::new(scope.as_str()))
-            .collect(),
+        scopes: scopes.collect(),
         sends_to: SendsTo::new(&request.answer_to.redirect_uri),
         action: CONSENT_PATH.to_owned(),
         request: raw_request.to_owned(),
@@ -145,74 +122,56 @@ pub(super) async fn decide(
         Ok(request) => request,
         Err(response) => return Ok(response),
     };
-    let issuer = web.settings().issuer();
-    let to_client = |error: OauthError| {
-        web.answer_client(
-            &headers,
-            Some(&request),
-            request.answer_to.with_error(issuer, &error),
-        )
-    };
     let current = match session(&web, &headers).await {
-        Ok(Some(current)) if web.provider.must_log_in(&request, Some(&current)).is_none() => {
-            current
-        }
+        Ok(Some(current)) if !web.provider.must_log_in(&request, Some(&current)) => current,
         Ok(_) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
-        Err(error) => return Ok(to_client(error)),
+        Err(error) => return Ok(web.refuse(&headers, &request.answer_to, &error).await),
     };
     let allowed = match params.get("decision") {
         Some("allow") => true,
         Some("deny") => false,
         _ => {
-            return Err(Refused::new(
-                StatusCode::BAD_REQUEST,
-                "decision must be allow or deny",
-            ));
+            let sentence = "decision must be allow or deny";
+            return Err(Refused::new(StatusCode::BAD_REQUEST, sentence));
         }
     };
     let ticket = params.get("ticket").unwrap_or("");
-    Ok(
-        match web
-            .provider
-            .decide(&request, raw_request, &current, ticket, allowed)
-            .await
-        {
-            Ok(Ok(answer)) => web.answer_client(&headers, Some(&request), answer),
-            // too old, or not this browser's: put the question again rather than guess
-            Ok(Err(not_this_form)) => {
-                tracing::info!(%not_this_form, account = %current.session.account, "a consent form was refused");
-                ask(&web, &headers, &request, raw_request, &current)
-            }
-            Err(error) => to_client(error.into()),
-        },
-    )
+    let decided = web
+        .provider
+        .decide(&request, raw_request, &current, ticket, allowed)
+        .await;
+    Ok(match decided {
+        Ok(Ok(answer)) => web.answer_client(&headers, &request, answer),
+        // too old, or not this browser's: put the question again rather than guess
+        Ok(Err(not_this_form)) => {
+            tracing::info!(account = %current.session.account, "{not_this_form}");
+            ask(&web, &headers, &request, raw_request, &current).await
+        }
+        Err(error) => {
+            web.refuse(&headers, &request.answer_to, &error.into())
+                .await
+        }
+    })
 }
 
-async fn check(
+/// The request that a query or form stands for, or what the person sees instead.
+pub(super) async fn check(
     web: &Web,
     headers: &HeaderMap,
     raw_request: &str,
 ) -> Result<AuthorizationRequest, Response> {
     let locale = web.locale(headers, None);
-    let pairs = pairs(raw_request).map_err(|_| {
-        web.error_page(
-            &locale,
-            StatusCode::BAD_REQUEST,
-            "The request is not well-formed.",
-            None,
-        )
-    })?;
-    web.provider
-        .check_authorization(pairs)
-        .await
-        .map_err(|refusal| match refusal {
-            Refusal::Page(error) => web.oauth_error_page(&locale, &error),
-            Refusal::Client(answer_to, error) => web.answer_client(
-                headers,
-                None,
-                answer_to.with_error(web.settings().issuer(), &error),
-            ),
-        })
+    let Ok(pairs) = pairs(raw_request) else {
+        let sentence = "The request is not well-formed.";
+        return Err(web.error_page(&locale, StatusCode::BAD_REQUEST, sentence, None));
+    };
+    match web.provider.check_authorization(pairs).await {
+        Ok(request) => Ok(request),
+        Err(Refusal::Page(error)) => Err(web.oauth_error_page(&locale, &error)),
+        Err(Refusal::Client(answer_to, error)) => {
+            Err(web.refuse(headers, &answer_to, &error).await)
+        }
+    }
 }
 
 async fn session(web: &Web, headers: &HeaderMap) -> Result<Option<CurrentSession>, OauthError> {
@@ -223,35 +182,48 @@ async fn session(web: &Web, headers: &HeaderMap) -> Result<Option<CurrentSession
 }
 
 impl Web {
-    /// Hands an answer to the client: by the browser, or by showing it.
-    pub(super) fn answer_client(
+    /// Hands a person's decision to the client: by the browser, or by showing it.
+    fn answer_client(
         &self,
         headers: &HeaderMap,
-        request: Option<&AuthorizationRequest>,
+        request: &AuthorizationRequest,
         answer: Answer,
     ) -> Response {
         let locale = self.locale(headers, None);
-        match (answer, request) {
-            (Answer::Redirect(to), _) => redirect(&to),
-            (Answer::Show(Ok(code)), Some(request)) => {
-                let page = CodePage {
-                    client: client_view(&request.client),
-                    code,
-                };
-                self.page(
-                    StatusCode::OK,
-                    self.pages.render_code(&page, &locale),
-                    &Forms::Here,
-                )
+        match answer {
+            Answer::Redirect(to) => redirect(&to),
+            Answer::Show(Ok(code)) => {
+                let client = client_view(&request.client);
+                let html = self.pages.render_code(&CodePage { client, code }, &locale);
+                self.page(StatusCode::OK, html, &Forms::Here)
             }
-            (Answer::Show(Ok(_)), None) => self.error_page(
-                &locale,
-                StatusCode::BAD_REQUEST,
-                "The app cannot be named.",
-                None,
-            ),
-            (Answer::Show(Err(error)), _) => self.oauth_error_page(&locale, &error),
+            Answer::Show(Err(error)) => self.oauth_error_page(&locale, &error),
         }
+    }
+
+    /// Tells the client that it gets nothing. Anyone can register an address to be sent to, so nobody is
+    /// sent there by a link alone: they must have logged in here, or follow a link on our own page
+    /// (RFC 9700 §4.11.2). What was to be silent comes back silently.
+    async fn refuse(
+        &self,
+        headers: &HeaderMap,
+        answer_to: &AnswerTo,
+        error: &OauthError,
+    ) -> Response {
+        let locale = self.locale(headers, None);
+        let answer = answer_to.with_error(self.settings().issuer(), error);
+        let Answer::Redirect(to) = answer else {
+            return self.oauth_error_page(&locale, error);
+        };
+        let is_logged_in = matches!(session(self, headers).await, Ok(Some(_)));
+        if is_logged_in || answer_to.is_silent {
+            return redirect(&to);
+        }
+        let back = ErrorLink {
+            href: to,
+            text: LinkText::BackToApp,
+        };
+        self.error_page(&locale, status_of(error), &error.description, Some(back))
     }
 }
 

@@ -7,12 +7,12 @@ use http::{HeaderMap, StatusCode};
 use url::form_urlencoded;
 
 use super::answer::{Refused, redirect};
-use super::authorize::{client_view, forms_to};
+use super::authorize::{check, client_view, forms_to};
 use super::pages::{LoginError as Shown, LoginPage, MissingField};
 use super::request::{Peer, address_to_brake, form, pairs};
 use super::{Shared, Web};
 use crate::oauth::Params;
-use crate::oauth::authorize::{AuthorizationRequest, Refusal};
+use crate::oauth::authorize::AuthorizationRequest;
 use crate::oauth::discovery::path;
 use crate::oauth::login::LoginError;
 use crate::secrets::{Secret, same};
@@ -80,12 +80,13 @@ pub(super) async fn post(
     body: Body,
 ) -> Result<Response, Refused> {
     let params = form(&web, &headers, body).await?;
-    let (request, raw_request) = match request_of(&web, &headers, &params).await? {
-        Ok(found) => found,
+    let raw_request = params.get("continue").unwrap_or("");
+    let request = match check(&web, &headers, raw_request).await {
+        Ok(request) => request,
         Err(response) => return Ok(response),
     };
     let username = params.get("username");
-    let again = |error| Ok(web.login_page(&headers, &request, &raw_request, username, Some(error)));
+    let again = |error| Ok(web.login_page(&headers, &request, raw_request, username, Some(error)));
 
     if !is_our_form(&web, &headers, &params) {
         return again(Shown::Expired);
@@ -111,11 +112,8 @@ pub(super) async fn post(
             {
                 tracing::error!(%error, "an old browser session could not be ended");
             }
-            let mut response = redirect(&format!(
-                "{}?{}",
-                path::AUTHORIZE,
-                after_login(&raw_request)
-            ));
+            let mut response =
+                redirect(&format!("{}?{}", path::AUTHORIZE, after_login(raw_request)));
             web.set_session_cookie(&mut response, &logged_in.cookie);
             Ok(response)
         }
@@ -141,19 +139,20 @@ pub(super) async fn switch(
     body: Body,
 ) -> Result<Response, Refused> {
     let params = form(&web, &headers, body).await?;
-    let (request, raw_request) = match request_of(&web, &headers, &params).await? {
-        Ok(found) => found,
+    let raw_request = params.get("continue").unwrap_or("");
+    let request = match check(&web, &headers, raw_request).await {
+        Ok(request) => request,
         Err(response) => return Ok(response),
     };
     if !is_our_form(&web, &headers, &params) {
-        return Ok(web.login_page(&headers, &request, &raw_request, None, Some(Shown::Expired)));
+        return Ok(web.login_page(&headers, &request, raw_request, None, Some(Shown::Expired)));
     }
     if let Some(cookie) = web.session_cookie(&headers)
         && let Err(error) = web.provider.log_out(cookie).await
     {
         tracing::error!(%error, "a browser session could not be ended");
     }
-    let mut response = web.login_page(&headers, &request, &raw_request, Some(""), None);
+    let mut response = web.login_page(&headers, &request, raw_request, Some(""), None);
     web.clear_session_cookie(&mut response);
     Ok(response)
 }
@@ -166,26 +165,6 @@ fn is_our_form(web: &Web, headers: &HeaderMap, params: &Params) -> bool {
         && params
             .get("csrf")
             .is_some_and(|shown| same(shown, &expected))
-}
-
-/// The authorization request that a form goes on with, checked anew.
-async fn request_of(
-    web: &Web,
-    headers: &HeaderMap,
-    params: &Params,
-) -> Result<Result<(AuthorizationRequest, String), Response>, Refused> {
-    let raw_request = params.get("continue").unwrap_or("").to_owned();
-    match web.provider.check_authorization(pairs(&raw_request)?).await {
-        Ok(request) => Ok(Ok((request, raw_request))),
-        Err(Refusal::Page(error)) => {
-            Ok(Err(web.oauth_error_page(&web.locale(headers, None), &error)))
-        }
-        Err(Refusal::Client(answer_to, error)) => Ok(Err(web.answer_client(
-            headers,
-            None,
-            answer_to.with_error(web.settings().issuer(), &error),
-        ))),
-    }
 }
 
 /// The request as it goes on once its demand for a login has been met.

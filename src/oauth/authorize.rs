@@ -55,6 +55,8 @@ pub struct AnswerTo {
     pub response_mode: ResponseMode,
     /// Repeated to the client as it came.
     pub state: Option<String>,
+    /// The client wants an answer without anybody being asked (`prompt=none`, OIDC Core §3.1.2.1).
+    pub is_silent: bool,
 }
 
 /// `response_mode` (OAuth 2.0 Multiple Response Types §2.1).
@@ -259,6 +261,7 @@ fn check_redirect_uri(params: &Params, client: &Client) -> Result<AnswerTo, Oaut
         kind,
         response_mode,
         state: params.get("state").map(str::to_owned),
+        is_silent: params.get("prompt") == Some("none"),
     })
 }
 
@@ -401,6 +404,7 @@ mod tests {
             kind: redirect_uri::classify(redirect_uri).unwrap(),
             response_mode,
             state: Some("a b".to_owned()),
+            is_silent: false,
         }
     }
 

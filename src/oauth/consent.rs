@@ -23,13 +23,6 @@ pub struct Question {
     pub ticket: String,
 }
 
-/// What must happen before the question can be put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
-    /// The person must log in (again).
-    LogIn,
-}
-
 /// The ticket is not for this browser, person, request or time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this consent form is not good any more, or was not made for this browser")]
@@ -41,15 +34,13 @@ impl Provider {
         &self,
         request: &AuthorizationRequest,
         session: Option<&CurrentSession>,
-    ) -> Option<Before> {
-        let Some(current) = session else {
-            return Some(Before::LogIn);
-        };
+    ) -> bool {
+        let Some(current) = session else { return true };
         let age = self.now().since(current.session.auth_time);
-        let too_old = request
+        let is_too_old = request
             .max_age
             .is_some_and(|max| age > Duration::from_secs(max));
-        (too_old || request.prompt.login || request.prompt.select_account).then_some(Before::LogIn)
+        is_too_old || request.prompt.login || request.prompt.select_account
     }
 
     /// What to ask the person of `current`; `raw_request` is the request as it came.

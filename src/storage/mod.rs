@@ -295,9 +295,10 @@ pub trait Store: Send + Sync + 'static {
 
     // Housekeeping
 
-    /// Deletes up to `limit` rows of each kind that serve no purpose any more: expired tokens, codes,
-    /// sessions and tombstones, grants without XMPP scope whose last token has expired, and grants
-    /// that ended before `ended_before`. Answers how many rows went: none, when there is no more to do.
+    /// Deletes up to `limit` rows of each kind that serve no purpose any more: expired refresh tokens,
+    /// codes, sessions and tombstones, grants without XMPP scope whose last token has expired, and
+    /// grants that ended before `ended_before`. Answers how many rows went: none, when there is no
+    /// more to do. An expired access token goes with its successor or its grant.
     async fn purge(&self, now: Timestamp, ended_before: Timestamp, limit: usize) -> Result<usize>;
 
     /// Whether it can be read and written right now.

@@ -77,7 +77,7 @@ pub(super) fn redeem(
         return Ok(Redeemed::Unknown);
     };
     let grant_no = grants::insert(db, grant, client_no)?;
-    tokens::insert_pair(db, grant_no, &grant.scopes, pair)?;
+    tokens::put_pair(db, grant_no, &grant.scopes, pair, None)?;
     Ok(Redeemed::Done)
 }
 

@@ -6,23 +6,37 @@ use rusqlite::{Connection, Row};
 use super::{rows, sessions, tokens};
 use crate::clock::Timestamp;
 use crate::model::{ClientId, EndReason, Generation, Grant, GrantId, ScopeSet};
+use crate::secrets::TokenHash;
 use crate::storage::{Ended, GrantFilter, Holder, Result};
 
-/// A live grant, as far as its end needs it.
+/// A live grant, as far as its end and its tokens need it.
 pub(super) struct Live {
     pub(super) no: i64,
     pub(super) scopes: ScopeSet,
+    pub(super) access: Option<TokenHash>,
     id: GrantId,
     account: BareJid,
 }
 
-/// From `no, grant_id, host, localpart, scopes`, the first columns of the row.
+/// What [`live`] reads, of `grants g`, as the first columns of a row.
+macro_rules! live_columns {
+    () => {
+        "g.no, g.grant_id, g.host, g.localpart, g.scopes, g.access_hash"
+    };
+}
+pub(super) use live_columns;
+
+/// How many columns that is.
+pub(super) const LIVE_COLUMNS: usize = 6;
+
+/// A live grant, from the columns of [`live_columns`].
 pub(super) fn live(row: &Row<'_>) -> Result<Live> {
     Ok(Live {
         no: row.get(0)?,
         id: GrantId::new(rows::text(row, 1)?),
         account: rows::account(row, 2)?,
         scopes: rows::scopes(row, 4)?,
+        access: rows::hash_if_any(row, 5)?,
     })
 }
 
@@ -95,8 +109,11 @@ pub(super) fn end(
 ) -> Result<Ended> {
     let grants = rows::list(
         db,
-        "SELECT no, grant_id, host, localpart, scopes FROM grants
-         WHERE grant_id = ? AND ended_at IS NULL",
+        concat!(
+            "SELECT ",
+            live_columns!(),
+            " FROM grants g WHERE g.grant_id = ? AND g.ended_at IS NULL"
+        ),
         [id.as_str()],
         live,
     )?;
@@ -111,9 +128,12 @@ pub(super) fn end_client(
 ) -> Result<Ended> {
     let grants = rows::list(
         db,
-        "SELECT g.no, g.grant_id, g.host, g.localpart, g.scopes
-         FROM clients c JOIN grants g ON g.client_no = c.no
-         WHERE c.client_id = ? AND g.ended_at IS NULL",
+        concat!(
+            "SELECT ",
+            live_columns!(),
+            " FROM clients c JOIN grants g ON g.client_no = c.no
+             WHERE c.client_id = ? AND g.ended_at IS NULL"
+        ),
         [id.as_str()],
         live,
     )?;
@@ -139,9 +159,13 @@ pub(super) fn end_account(
     )?;
     let grants = rows::list(
         db,
-        "SELECT no, grant_id, host, localpart, scopes FROM grants
-         WHERE host = ?1 AND localpart = ?2 AND ended_at IS NULL
-             AND (?3 IS NULL OR generation <> ?3)",
+        concat!(
+            "SELECT ",
+            live_columns!(),
+            " FROM grants g
+             WHERE g.host = ?1 AND g.localpart = ?2 AND g.ended_at IS NULL
+                 AND (?3 IS NULL OR g.generation <> ?3)"
+        ),
         (host, localpart, unless),
         live,
     )?;
@@ -159,14 +183,13 @@ pub(super) fn end_all(
     for grant in grants {
         rows::change(
             db,
-            "UPDATE grants SET ended_at = ?2, end_reason = ?3, unconfirmed = NULL,
-                 predecessor = NULL
+            "UPDATE grants SET ended_at = ?2, end_reason = ?3, access_hash = NULL,
+                 access_scopes = NULL, access_issued_at = NULL, access_expires_at = NULL,
+                 unconfirmed = NULL, predecessor = NULL, idle_at = NULL
              WHERE no = ?1",
             (grant.no, now.as_unix(), reason.as_str()),
         )?;
-        ended
-            .access_tokens
-            .extend(tokens::delete_access(db, grant.no)?);
+        ended.access_tokens.extend(grant.access);
         tokens::delete_refresh(db, grant.no)?;
         // Without an XMPP scope it can have opened no session.
         if grant.scopes.allows_xmpp() {
@@ -195,13 +218,12 @@ pub(super) fn holders(
     // Put so that each half walks its index from where the last page ended.
     let accounts = rows::list(
         db,
-        "SELECT ?1, localpart FROM (
-             SELECT localpart FROM grants
-             WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2) AND ended_at IS NULL
-             UNION
-             SELECT localpart FROM browser_sessions
-             WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2)
-         ) ORDER BY localpart LIMIT ?4",
+        "SELECT host, localpart FROM grants
+         WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2) AND ended_at IS NULL
+         UNION
+         SELECT host, localpart FROM browser_sessions
+         WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2)
+         ORDER BY host, localpart LIMIT ?4",
         (
             host.as_str(),
             after.map_or("", rows::localpart),

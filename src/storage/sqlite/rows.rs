@@ -60,11 +60,6 @@ pub(super) fn moment_if_any(row: &Row<'_>, at: usize) -> Result<Option<Timestamp
     Ok(row.get::<_, Option<i64>>(at)?.map(Timestamp::from_unix))
 }
 
-/// A hash.
-pub(super) fn hash(row: &Row<'_>, at: usize) -> Result<TokenHash> {
-    Ok(TokenHash::from_bytes(row.get(at)?))
-}
-
 /// A hash that may be missing.
 pub(super) fn hash_if_any(row: &Row<'_>, at: usize) -> Result<Option<TokenHash>> {
     Ok(row

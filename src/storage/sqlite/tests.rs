@@ -118,7 +118,7 @@ async fn a_job_that_fails_undoes_itself_and_nothing_else() {
         super::sessions::save(db, &TokenHash::of("1"), &session())?;
         rows::change(
             db,
-            "INSERT INTO access_tokens VALUES (x'00', 7, NULL, 0, 0)",
+            "INSERT INTO refresh_tokens VALUES (x'00', 7, 0, NULL, NULL, NULL)",
             [],
         )
     });

@@ -1,7 +1,8 @@
 //! Access and refresh tokens, and the exchange of one pair for the next.
 //!
-//! A grant has one pair at a time. While nothing of it has been used, `grants.unconfirmed` names its
-//! refresh token, and `grants.predecessor` the one that it was given for.
+//! A grant has one pair at a time, whose access token stands in the grant's row. While nothing of it
+//! has been used, `grants.unconfirmed` names its refresh token, and `grants.predecessor` the one that
+//! it was given for. Refresh tokens have rows of their own, spent ones too.
 
 use rusqlite::Connection;
 
@@ -18,10 +19,9 @@ pub(super) fn find_access(db: &Connection, hash: &TokenHash) -> Result<Option<Ac
         concat!(
             "SELECT ",
             rows::grant_columns!(),
-            ", a.issued_at, a.expires_at, a.scopes, g.unconfirmed
-             FROM access_tokens a JOIN grants g ON g.no = a.grant_no
-                 JOIN clients c ON c.no = g.client_no
-             WHERE a.hash = ? AND g.ended_at IS NULL"
+            ", g.access_issued_at, g.access_expires_at, g.access_scopes, g.unconfirmed
+             FROM grants g JOIN clients c ON c.no = g.client_no
+             WHERE g.access_hash = ? AND g.ended_at IS NULL"
         ),
         [hash.as_bytes()],
         |row| {
@@ -65,33 +65,46 @@ pub(super) fn find_refresh(db: &Connection, hash: &TokenHash) -> Result<Option<R
     )
 }
 
-/// Stores a pair. Scopes that are all of the grant's take no room.
-pub(super) fn insert_pair(
+/// Stores a pair in the place of the one that the grant has. It is unconfirmed if it was given for a
+/// `predecessor`.
+pub(super) fn put_pair(
     db: &Connection,
     grant_no: i64,
     granted: &ScopeSet,
     pair: &Pair,
+    predecessor: Option<&TokenHash>,
 ) -> Result<()> {
     let narrowed = (pair.scopes != *granted).then(|| pair.scopes.to_string());
+    // Even where the access token is the last to expire, its pair can be confirmed until then.
+    let gone_at = match pair.refresh {
+        None => Some(pair.access_expires_at),
+        Some(_) => pair
+            .refresh_expires_at
+            .map(|at| at.max(pair.access_expires_at)),
+    };
+    // Sessions on the server hang on a grant with an XMPP scope, whatever becomes of its tokens.
+    let idle_at = gone_at.filter(|_| !granted.allows_xmpp());
+    // A pair without a refresh token has nothing that could be confirmed: it counts as used.
+    let unconfirmed = pair.refresh.as_ref().zip(predecessor);
     rows::change(
         db,
-        "INSERT INTO access_tokens (hash, grant_no, scopes, issued_at, expires_at)
-         VALUES (?, ?, ?, ?, ?)",
+        "UPDATE grants SET access_hash = ?2, access_scopes = ?3, access_issued_at = ?4,
+             access_expires_at = ?5, unconfirmed = ?6, predecessor = ?7, idle_at = ?8
+         WHERE no = ?1",
         (
-            pair.access.as_bytes(),
             grant_no,
+            pair.access.as_bytes(),
             narrowed,
             pair.issued_at.as_unix(),
             pair.access_expires_at.as_unix(),
+            unconfirmed.map(|(refresh, _)| refresh.as_bytes()),
+            unconfirmed.map(|(_, predecessor)| predecessor.as_bytes()),
+            idle_at.map(Timestamp::as_unix),
         ),
     )?;
     let Some(refresh) = pair.refresh else {
         return Ok(());
     };
-    // Even where the access token ends later, its pair can be confirmed as long as it may be used.
-    let gone_at = pair
-        .refresh_expires_at
-        .map(|at| at.max(pair.access_expires_at).as_unix());
     rows::change(
         db,
         "INSERT INTO refresh_tokens (hash, grant_no, issued_at, expires_at, gone_at)
@@ -101,7 +114,7 @@ pub(super) fn insert_pair(
             grant_no,
             pair.issued_at.as_unix(),
             pair.refresh_expires_at.map(Timestamp::as_unix),
-            gone_at,
+            gone_at.map(Timestamp::as_unix),
         ),
     )
     .map(drop)
@@ -145,18 +158,8 @@ pub(super) fn rotate(
         },
     };
     spend(db, &takes_the_place_of, now)?;
-    let superseded = delete_access(db, shown.grant.no)?;
-    insert_pair(db, shown.grant.no, &shown.grant.scopes, pair)?;
-    // A pair without a refresh token has nothing that could be confirmed: it counts as used.
-    rows::change(
-        db,
-        "UPDATE grants SET unconfirmed = ?2, predecessor = ?3 WHERE no = ?1",
-        (
-            shown.grant.no,
-            pair.refresh.as_ref().map(TokenHash::as_bytes),
-            pair.refresh.as_ref().map(|_| hash.as_bytes()),
-        ),
-    )?;
+    put_pair(db, shown.grant.no, &shown.grant.scopes, pair, Some(hash))?;
+    let superseded = shown.grant.access.into_iter().collect();
     Ok(Rotation::Rotated { superseded })
 }
 
@@ -174,16 +177,6 @@ pub(super) fn confirm(db: &Connection, refresh: &TokenHash) -> Result<bool> {
     Ok(true)
 }
 
-/// Deletes the grant's access tokens and names them.
-pub(super) fn delete_access(db: &Connection, grant_no: i64) -> Result<Vec<TokenHash>> {
-    rows::list(
-        db,
-        "DELETE FROM access_tokens WHERE grant_no = ? RETURNING hash",
-        [grant_no],
-        |row| rows::hash(row, 0),
-    )
-}
-
 /// Deletes the grant's refresh tokens, spent or not.
 pub(super) fn delete_refresh(db: &Connection, grant_no: i64) -> Result<usize> {
     rows::change(
@@ -194,20 +187,24 @@ pub(super) fn delete_refresh(db: &Connection, grant_no: i64) -> Result<usize> {
 }
 
 fn shown(db: &Connection, hash: &TokenHash) -> Result<Option<Shown>> {
+    const AT: usize = grants::LIVE_COLUMNS;
     rows::find(
         db,
-        "SELECT g.no, g.grant_id, g.host, g.localpart, g.scopes, r.expires_at, r.spent_at,
-             g.unconfirmed, g.predecessor
-         FROM refresh_tokens r JOIN grants g ON g.no = r.grant_no
-         WHERE r.hash = ? AND g.ended_at IS NULL",
+        concat!(
+            "SELECT ",
+            grants::live_columns!(),
+            ", r.expires_at, r.spent_at, g.unconfirmed, g.predecessor
+             FROM refresh_tokens r JOIN grants g ON g.no = r.grant_no
+             WHERE r.hash = ? AND g.ended_at IS NULL"
+        ),
         [hash.as_bytes()],
         |row| {
             Ok(Shown {
                 grant: grants::live(row)?,
-                expires_at: rows::moment_if_any(row, 5)?,
-                spent_at: rows::moment_if_any(row, 6)?,
-                unconfirmed: rows::hash_if_any(row, 7)?,
-                predecessor: rows::hash_if_any(row, 8)?,
+                expires_at: rows::moment_if_any(row, AT)?,
+                spent_at: rows::moment_if_any(row, AT + 1)?,
+                unconfirmed: rows::hash_if_any(row, AT + 2)?,
+                predecessor: rows::hash_if_any(row, AT + 3)?,
             })
         },
     )

@@ -14,7 +14,8 @@ use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType};
 
 use super::connect::Open;
 use super::{Connection, Down, Inbox, Outgoing};
-use crate::xmpp::iq::{self, Fault, Kind, Stanza};
+use crate::xmpp::fault::{self, Fault};
+use crate::xmpp::iq::{self, Kind, Stanza};
 use crate::xmpp::stream::{Incoming, Reader, Refusal, Writer};
 
 /// After this long a silence we ask whether the peer is there.
@@ -27,6 +28,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 const GOODBYE: Duration = Duration::from_secs(1);
 /// One write takes no more stanzas than make this many bytes.
 const BATCH: usize = 64 * 1024;
+/// After this many stanzas at a stretch the answers get their turn.
+const STRETCH: u32 = 64;
 
 /// Runs until the link is lost, or `shutdown` comes about and the last answers are out.
 pub(super) async fn run(
@@ -62,6 +65,7 @@ async fn read<R: AsyncRead + Unpin>(
     inbox: &dyn Inbox,
 ) -> Down {
     let mut asked = false;
+    let mut taken = 0_u32;
     loop {
         let wait = if asked { PATIENCE } else { SILENCE };
         match timeout(wait, reader.next()).await {
@@ -69,6 +73,10 @@ async fn read<R: AsyncRead + Unpin>(
                 asked = false;
                 if let Some(cause) = receive(incoming, connection, inbox) {
                     return cause;
+                }
+                taken = taken.wrapping_add(1);
+                if taken.is_multiple_of(STRETCH) {
+                    tokio::task::yield_now().await;
                 }
             }
             Ok(Err(error)) => return Down::from(error),
@@ -125,7 +133,7 @@ fn refusal(why: Refusal) -> Fault {
         Refusal::TooLarge | Refusal::TooDeep => DefinedCondition::PolicyViolation,
         Refusal::NotWellFormed => DefinedCondition::BadRequest,
     };
-    iq::error(
+    fault::error(
         ErrorType::Modify,
         condition,
         &format!("the stanza is {why}"),
