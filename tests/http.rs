@@ -11,6 +11,8 @@
 #[path = "support/http.rs"]
 mod client;
 
+#[path = "http/answers.rs"]
+mod answers;
 #[path = "http/flows.rs"]
 mod flows;
 #[path = "http/server.rs"]

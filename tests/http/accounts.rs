@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use xmpp_oauth::accounts::AccountStatus;
 use xmpp_oauth::oauth::revoke::AccountChange;
 
+use crate::answers::assert_error;
 use crate::client::Http;
-use crate::flows::{App, assert_error};
+use crate::flows::App;
 use crate::world::{ALICE, World};
 
 async fn world() -> (World, App, Value) {
@@ -146,8 +147,8 @@ async fn what_was_granted_since_the_change_stays() {
         .give_password(&mut browser, &page, ALICE, "looking glass")
         .await;
     let page = browser.get(&world.url(answer.location())).await;
-    let to = crate::flows::redirect(&world.decide(&mut browser, &page, "allow").await);
-    let code = crate::flows::parameter(&to, "code").unwrap();
+    let to = crate::answers::redirect(&world.decide(&mut browser, &page, "allow").await);
+    let code = crate::answers::parameter(&to, "code").unwrap();
     let new = world.redeem(&app, &code).await.json();
     linked(&world).await;
     assert_eq!(access_status(&world, &old).await, 401);

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::answers::{assert_error_page, hidden, parameter, redirect, told_at};
 use crate::client::Http;
-use crate::flows::{App, assert_error_page, hidden, parameter, redirect, told_at};
+use crate::flows::App;
 use crate::world::World;
 
 #[tokio::test]

@@ -1,9 +1,10 @@
-//! What is tried too often has to wait: registrations, and wrong passwords in `login`.
+//! What is tried too often has to wait: registrations and wrong passwords.
 
 use serde_json::json;
 
 use crate::client::{Answer, Http};
-use crate::world::World;
+use crate::login::{WRONG, try_from};
+use crate::world::{ALICE, PASSWORD, World};
 
 async fn register_from(world: &World, forwarded: &str) -> Answer {
     let mut http = Http::new().with("x-forwarded-for", forwarded);
@@ -64,4 +65,80 @@ async fn an_ipv4_address_written_as_ipv6_is_the_same_address() {
         register_from(&world, "::ffff:203.0.113.1").await.status,
         429
     );
+}
+
+#[tokio::test]
+async fn wrong_passwords_for_one_account_have_to_wait_wherever_they_come_from() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    for n in 0..5 {
+        let address = format!("203.0.113.{n}");
+        let answer = try_from(&world, &app, &address, ALICE, "wrong").await;
+        assert!(answer.text().contains(WRONG), "{n}");
+    }
+    let answer = try_from(&world, &app, "203.0.113.99", ALICE, PASSWORD).await;
+    assert_eq!(answer.status, 429, "{}", answer.text());
+    assert_eq!(world.server.asked(), 5, "the server is not even asked");
+    // others are not held up, and it passes
+    let answer = try_from(&world, &app, "203.0.113.1", "bob@example.com", "builder").await;
+    assert_eq!(answer.status, 303);
+    world.wait(30);
+    let answer = try_from(&world, &app, "203.0.113.99", ALICE, PASSWORD).await;
+    assert_eq!(answer.status, 303);
+}
+
+#[tokio::test]
+async fn another_spelling_of_the_address_is_the_same_account() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    for who in [
+        "alice",
+        "ALICE",
+        "alice@EXAMPLE.com",
+        " alice ",
+        "Alice@example.com",
+    ] {
+        try_from(&world, &app, "203.0.113.1", who, "wrong").await;
+    }
+    let answer = try_from(&world, &app, "203.0.113.1", ALICE, "wrong").await;
+    assert_eq!(answer.status, 429);
+}
+
+#[tokio::test]
+async fn wrong_passwords_from_one_address_have_to_wait_whoever_they_are_for() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    for n in 0..20 {
+        let who = format!("user{n}@example.com");
+        let answer = try_from(&world, &app, "203.0.113.1", &who, "wrong").await;
+        assert!(answer.text().contains(WRONG), "{n}");
+    }
+    let answer = try_from(&world, &app, "203.0.113.1", ALICE, PASSWORD).await;
+    assert_eq!(answer.status, 429);
+    let answer = try_from(&world, &app, "203.0.113.2", ALICE, PASSWORD).await;
+    assert_eq!(answer.status, 303);
+}
+
+#[tokio::test]
+async fn a_right_password_is_no_try() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    for n in 0..30 {
+        let answer = try_from(&world, &app, "203.0.113.1", ALICE, PASSWORD).await;
+        assert_eq!(answer.status, 303, "{n}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn wrong_passwords_at_once_cannot_outrun_the_brake() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let addresses: Vec<_> = (0..30).map(|n| format!("203.0.113.{n}")).collect();
+    let tries = addresses
+        .iter()
+        .map(|address| try_from(&world, &app, address, ALICE, "wrong"));
+    let answers = futures::future::join_all(tries).await;
+    let braked = answers.iter().filter(|answer| answer.status == 429);
+    assert_eq!(braked.count(), 25);
+    assert_eq!(world.server.asked(), 5);
 }

@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use crate::answers::assert_error;
 use crate::client::{Answer, Http};
-use crate::flows::{App, assert_error};
+use crate::flows::App;
 use crate::world::World;
 
 fn basic(id: &str, secret: &str) -> String {

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
-use crate::flows::{App, assert_error, assert_error_page};
+use crate::answers::{assert_error, assert_error_page};
+use crate::flows::App;
 use crate::world::World;
 
 fn claims(id: &str) -> Value {
@@ -28,24 +29,18 @@ async fn a_client_id_that_was_not_signed_here_is_nobodys() {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let parts: Vec<&str> = app.id.split('.').collect();
     let key = "a key that is only used in these tests";
-    for (what, id) in [
-        (
-            "tampered",
-            format!("{}.{}.{}", parts[0], encode(&evil), parts[2]),
-        ),
-        (
-            "without signature",
-            format!("{}.{}.", parts[0], encode(&evil)),
-        ),
-        (
-            "alg none",
-            format!("{}.{}.", encode(&json!({ "alg": "none" })), encode(&evil)),
-        ),
-        ("another key", signed(Algorithm::HS256, "x", &evil)),
-        ("another algorithm", signed(Algorithm::HS512, key, &genuine)),
-        ("other claims", signed(Algorithm::HS256, key, &json!({}))),
-        ("no token", "gajim".to_owned()),
-        ("too long", format!("{}{}", app.id, "A".repeat(4096))),
+    let none = json!({ "alg": "none" });
+    for id in [
+        // other claims under the genuine signature, and under none
+        format!("{}.{}.{}", parts[0], encode(&evil), parts[2]),
+        format!("{}.{}.", parts[0], encode(&evil)),
+        format!("{}.{}.", encode(&none), encode(&evil)),
+        // another key, another algorithm, and something else that was signed with the key
+        signed(Algorithm::HS256, "x", &evil),
+        signed(Algorithm::HS512, key, &genuine),
+        signed(Algorithm::HS256, key, &json!({})),
+        "gajim".to_owned(),
+        format!("{}{}", app.id, "A".repeat(4096)),
     ] {
         let forged = App {
             id,
@@ -56,7 +51,6 @@ async fn a_client_id_that_was_not_signed_here_is_nobodys() {
         assert_error_page(&answer, "no app with this client_id is registered here");
         let answer = world.refresh(&forged, "xor_x").await;
         assert_error(&answer, 401, "invalid_client");
-        println!("{what}: refused");
     }
 }
 

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::answers::{hidden, parameter, redirect};
 use crate::client::{Answer, Http};
-use crate::flows::{App, hidden, parameter, redirect};
+use crate::flows::App;
 use crate::world::World;
 
 async fn world() -> (World, App) {

@@ -5,8 +5,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 use xmpp_oauth::secrets::half_sha256_text;
 
+use crate::answers::{parameter, redirect};
 use crate::client::Http;
-use crate::flows::{App, parameter, redirect};
+use crate::flows::App;
 use crate::world::World;
 
 async fn key_set(world: &World) -> JwkSet {

@@ -1,13 +1,14 @@
-//! The login page, its cookies and its brakes.
+//! The login page and its cookies. Its brakes are in `brakes`.
 
 use serde_json::json;
 
+use crate::answers::{hidden, redirect};
 use crate::client::{Answer, Http};
-use crate::flows::{App, hidden, redirect};
+use crate::flows::App;
 use crate::world::{ALICE, PASSWORD, World};
 
 const SESSION: &str = "xmpp-oauth-session";
-const WRONG: &str = "The address or the password is not right";
+pub(crate) const WRONG: &str = "The address or the password is not right";
 
 async fn world() -> (World, App) {
     let world = World::new().await;
@@ -16,7 +17,13 @@ async fn world() -> (World, App) {
 }
 
 /// Tries a password in a browser of its own, from this address.
-async fn try_from(world: &World, app: &App, address: &str, who: &str, password: &str) -> Answer {
+pub(crate) async fn try_from(
+    world: &World,
+    app: &App,
+    address: &str,
+    who: &str,
+    password: &str,
+) -> Answer {
     let mut browser = Http::new().with("x-forwarded-for", address);
     let page = browser.get(&world.authorize_url(app, &[])).await;
     world
@@ -174,64 +181,6 @@ async fn a_server_that_is_away_says_nothing_about_the_password() {
     world.server.come_back();
     let answer = try_from(&world, &app, "203.0.113.1", ALICE, PASSWORD).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
-}
-
-#[tokio::test]
-async fn wrong_passwords_for_one_account_have_to_wait_wherever_they_come_from() {
-    let (world, app) = world().await;
-    for n in 0..5 {
-        let address = format!("203.0.113.{n}");
-        let answer = try_from(&world, &app, &address, ALICE, "wrong").await;
-        assert!(answer.text().contains(WRONG), "{n}");
-    }
-    let answer = try_from(&world, &app, "203.0.113.99", ALICE, PASSWORD).await;
-    assert_eq!(answer.status, 429, "{}", answer.text());
-    assert_eq!(world.server.asked(), 5, "the server is not even asked");
-    // others are not held up, and it passes
-    let answer = try_from(&world, &app, "203.0.113.1", "bob@example.com", "builder").await;
-    assert_eq!(answer.status, 303);
-    world.wait(30);
-    let answer = try_from(&world, &app, "203.0.113.99", ALICE, PASSWORD).await;
-    assert_eq!(answer.status, 303);
-}
-
-#[tokio::test]
-async fn another_spelling_of_the_address_is_the_same_account() {
-    let (world, app) = world().await;
-    for who in [
-        "alice",
-        "ALICE",
-        "alice@EXAMPLE.com",
-        " alice ",
-        "Alice@example.com",
-    ] {
-        try_from(&world, &app, "203.0.113.1", who, "wrong").await;
-    }
-    let answer = try_from(&world, &app, "203.0.113.1", ALICE, "wrong").await;
-    assert_eq!(answer.status, 429);
-}
-
-#[tokio::test]
-async fn wrong_passwords_from_one_address_have_to_wait_whoever_they_are_for() {
-    let (world, app) = world().await;
-    for n in 0..20 {
-        let who = format!("user{n}@example.com");
-        let answer = try_from(&world, &app, "203.0.113.1", &who, "wrong").await;
-        assert!(answer.text().contains(WRONG), "{n}");
-    }
-    let answer = try_from(&world, &app, "203.0.113.1", ALICE, PASSWORD).await;
-    assert_eq!(answer.status, 429);
-    let answer = try_from(&world, &app, "203.0.113.2", ALICE, PASSWORD).await;
-    assert_eq!(answer.status, 303);
-}
-
-#[tokio::test]
-async fn a_right_password_is_no_try() {
-    let (world, app) = world().await;
-    for n in 0..30 {
-        let answer = try_from(&world, &app, "203.0.113.1", ALICE, PASSWORD).await;
-        assert_eq!(answer.status, 303, "{n}: {}", answer.text());
-    }
 }
 
 #[tokio::test]

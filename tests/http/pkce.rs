@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::flows::{App, VERIFIER, assert_error};
+use crate::answers::assert_error;
+use crate::flows::{App, VERIFIER};
 use crate::world::World;
 
 const PLAIN: &str = "flows.allowed_code_challenge_methods = ['S256', 'plain']";

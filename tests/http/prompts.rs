@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use crate::answers::hidden;
 use crate::client::{Answer, Http};
-use crate::flows::hidden;
 use crate::world::World;
 
 fn asks_for_a_password(page: &Answer) -> bool {

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::flows::{App, assert_error};
+use crate::answers::assert_error;
+use crate::flows::App;
 use crate::world::World;
 
 async fn world() -> (World, App, Value) {

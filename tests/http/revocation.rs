@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::answers::assert_error;
 use crate::client::Http;
-use crate::flows::{App, assert_error};
+use crate::flows::App;
 use crate::world::World;
 
 async fn world() -> (World, App, Value) {

@@ -39,8 +39,8 @@ async fn a_scope_that_is_enforced_no_more_is_not_granted_by_an_open_page() {
     let page = world.decide(&mut browser, &page, "allow").await;
     // asked again, for what is left
     assert_eq!(page.status, 200);
-    let to = crate::flows::redirect(&world.decide(&mut browser, &page, "allow").await);
-    let code = crate::flows::parameter(&to, "code").unwrap();
+    let to = crate::answers::redirect(&world.decide(&mut browser, &page, "allow").await);
+    let code = crate::answers::parameter(&to, "code").unwrap();
     assert_eq!(world.redeem(&app, &code).await.json()["scope"], "openid");
 }
 
@@ -98,7 +98,7 @@ async fn where_the_operator_has_switched_refreshing_off_nobody_gets_a_refresh_to
     assert_eq!(tokens["scope"], "openid xmpp");
     assert_eq!(tokens["refresh_token"], Value::Null);
     let answer = world.refresh(&app, "xor_x").await;
-    crate::flows::assert_error(&answer, 400, "unsupported_grant_type");
+    crate::answers::assert_error(&answer, 400, "unsupported_grant_type");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use crate::answers::assert_error;
 use crate::client::Http;
-use crate::flows::assert_error;
 use crate::world::World;
 
 #[tokio::test]
