@@ -50,12 +50,57 @@ async fn a_login_that_is_older_than_max_age_does_not_do() {
     let world = World::new().await;
     let app = world.register(json!({})).await;
     let mut browser = Http::new();
+    world
+        .log_in(&mut browser, &world.authorize_url(&app, &[]))
+        .await;
     let url = world.authorize_url(&app, &[("max_age", "60")]);
-    world.log_in(&mut browser, &url).await;
     world.wait(60);
     assert!(asks_for_consent(&browser.get(&url).await));
     world.wait(1);
     assert!(asks_for_a_password(&browser.get(&url).await));
+}
+
+#[tokio::test]
+async fn a_consent_page_that_was_left_open_past_max_age_asks_for_the_password_too() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let mut browser = Http::new();
+    world
+        .log_in(&mut browser, &world.authorize_url(&app, &[]))
+        .await;
+    let url = world.authorize_url(&app, &[("max_age", "60")]);
+    let page = browser.get(&url).await;
+    world.wait(61);
+    let answer = world.decide(&mut browser, &page, "allow").await;
+    assert!(asks_for_a_password(&answer), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_max_age_of_zero_asks_for_the_password_once_and_leaves_time_to_consent() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let mut browser = Http::new();
+    let url = world.authorize_url(&app, &[("max_age", "0")]);
+    let page = world.log_in(&mut browser, &url).await;
+    world.wait(60);
+    let answer = world.decide(&mut browser, &page, "allow").await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert!(asks_for_a_password(&browser.get(&url).await));
+}
+
+#[tokio::test]
+async fn the_consent_form_is_no_way_around_a_login_that_was_asked_for() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let mut browser = Http::new();
+    world
+        .log_in(&mut browser, &world.authorize_url(&app, &[]))
+        .await;
+    let url = world.authorize_url(&app, &[("prompt", "login")]);
+    let (_, request) = url.split_once('?').unwrap();
+    let fields = [("decision", "allow"), ("request", request), ("ticket", "x")];
+    let page = browser.post_form(&world.url("/consent"), &fields).await;
+    assert!(asks_for_a_password(&page), "{}", page.text());
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use toml::{Table, Value};
 use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config::{self, Config};
@@ -16,7 +16,7 @@ use xmpp_oauth::model::{Grant, GrantId};
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::OsRandom;
 use xmpp_oauth::storage::sqlite::SqliteStore;
-use xmpp_oauth::storage::{GrantFilter, Store};
+use xmpp_oauth::storage::{GrantFilter, Store, StoredKey};
 
 use crate::server::Server;
 
@@ -77,6 +77,10 @@ impl World {
     ) -> Self {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let store = Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
+        if store.signing_keys().await.unwrap().is_empty() {
+            let key = signing_key().await;
+            store.add_signing_key(key, key.created_at).await.unwrap();
+        }
         let keys = Keyring::open(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock) as _,
@@ -149,6 +153,22 @@ impl World {
         let grant = self.store.grant(grant).await.unwrap().expect("a grant");
         grant.ended.map(|(_, reason)| reason.as_str())
     }
+}
+
+/// One for all tests: making an RSA key takes longer than most of them.
+async fn signing_key() -> &'static StoredKey {
+    static KEY: OnceCell<StoredKey> = OnceCell::const_new();
+    let make = async || {
+        let folder = TempDir::new().unwrap();
+        let store = Arc::new(SqliteStore::open(folder.path().join("key.db")).unwrap());
+        let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
+        let keys = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, clock)
+            .await
+            .unwrap();
+        keys.jwks().await;
+        store.signing_keys().await.unwrap().remove(0)
+    };
+    KEY.get_or_init(make).await
 }
 
 fn settings(base: &str, more: &str) -> String {
