@@ -14,6 +14,7 @@ use crate::accounts::{Accounts as _, PasswordCheck};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::ops::{Health, Readiness};
+use crate::http::pages::Pages;
 use crate::http::{PagesError, Probes, Web, ops, router, server};
 use crate::keys::{KeyError, Keyring};
 use crate::oauth::{Foundation, Provider};
@@ -99,14 +100,6 @@ impl App {
         let (provider, random) = (Arc::clone(&self.provider), Arc::clone(&self.random));
         let web = Web::new(&self.config, provider, random)?;
         Ok(web.with_probes(Arc::clone(&self.probes)))
-    }
-
-    /// Whether the templates and texts are whole.
-    ///
-    /// # Errors
-    /// One is broken: which file, which line.
-    pub fn check_pages(&self) -> Result<(), PagesError> {
-        self.web().map(drop)
     }
 
     /// Whether the storage can be read and written.
@@ -197,6 +190,14 @@ impl App {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Whether the templates and texts are whole.
+///
+/// # Errors
+/// One is broken: which file, which line.
+pub fn check_pages(config: &Config) -> Result<(), PagesError> {
+    Pages::new(&config.site).map(drop)
 }
 
 async fn turned(mut switch: watch::Receiver<bool>) {

@@ -1,8 +1,10 @@
 //! The commands: one file each. They print for people and decide no rule of the protocol.
 
+mod check;
 mod clients;
 mod control;
 mod grants;
+mod init;
 mod keys;
 mod log;
 mod operations;
@@ -42,6 +44,8 @@ struct Arguments {
 enum Command {
     /// Run, until SIGTERM or SIGINT.
     Serve,
+    Init(init::Init),
+    Check(check::Check),
     Try(try_login::TryArguments),
     #[command(subcommand)]
     Clients(clients::Clients),
@@ -69,7 +73,8 @@ pub fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> ExitCode {
     let command = match arguments.command {
-        Command::Try(arguments) => return try_login::run(arguments).await,
+        Command::Init(init) => return init::run(&init, &arguments.config),
+        Command::Try(login) => return try_login::run(login).await,
         command => command,
     };
     let config = match config::load(&arguments.config) {
@@ -87,7 +92,9 @@ async fn run(arguments: Arguments) -> ExitCode {
         Command::Clients(command) => status(clients::run(&config, command).await),
         Command::Grants(command) => status(grants::run(&config, command).await),
         Command::Keys(command) => status(keys::run(&config, command).await),
-        Command::Try(_) => ExitCode::SUCCESS,
+        Command::Check(command) => check::run(&config, &arguments.config, &command).await,
+        // done above
+        Command::Init(_) | Command::Try(_) => ExitCode::SUCCESS,
     }
 }
 

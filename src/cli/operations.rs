@@ -109,6 +109,8 @@ pub(super) struct KeyRow {
 /// How things stand.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Vitals {
+    /// Whether the link and the modules have had their say.
+    pub(super) is_settled: bool,
     /// Why the link is not up.
     pub(super) link: Option<String>,
     /// Why the storage does not work.
@@ -260,7 +262,10 @@ async fn revoke_account(app: &App, account: BareJid, is_live: bool) -> Result<Ou
 }
 
 async fn vitals(app: &App) -> Vitals {
-    let link = match &*app.server.link_state().borrow() {
+    let state = app.server.link_state().borrow().clone();
+    let is_down = matches!(state, LinkState::Down(_));
+    let has_said = |host: &HostRow| host.module.is_some() || host.is_missing;
+    let link = match state {
         LinkState::Up => None,
         LinkState::Connecting => Some("it is not up yet".to_owned()),
         LinkState::Down(why) => Some(why.to_string()),
@@ -277,9 +282,11 @@ async fn vitals(app: &App) -> Vitals {
             Module::Unknown | Module::Missing => None,
         },
     });
+    let hosts: Vec<_> = hosts.collect();
     Vitals {
+        is_settled: is_down || link.is_none() && hosts.iter().all(has_said),
         link,
-        hosts: hosts.collect(),
+        hosts,
         storage: app.check_storage().await.err().map(sentence),
     }
 }
