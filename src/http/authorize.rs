@@ -123,8 +123,8 @@ pub(super) async fn decide(
         Err(response) => return Ok(response),
     };
     let current = match session(&web, &headers).await {
-        Ok(Some(current)) => current,
-        Ok(None) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
+        Ok(Some(current)) if !web.provider.must_log_in(&request, Some(&current)) => current,
+        Ok(_) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
         Err(error) => return Ok(web.refuse(&headers, &request.answer_to, &error).await),
     };
     let allowed = match params.get("decision") {

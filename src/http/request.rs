@@ -80,18 +80,23 @@ pub(super) async fn body(web: &Web, body: Body) -> Result<Bytes, Refused> {
     }
 }
 
+/// Whether the body says that it is a form.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
 /// The pairs of a form body (RFC 6749 appendix B).
 pub(super) async fn form_pairs(
     web: &Web,
     headers: &HeaderMap,
     content: Body,
 ) -> Result<Vec<(String, String)>, Refused> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let kind = kind.split(';').next().unwrap_or("").trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if !is_form(headers) {
         return Err(Refused::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "the body must be a form: Content-Type application/x-www-form-urlencoded",

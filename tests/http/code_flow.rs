@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::client::Http;
-use crate::world::{World, parameter};
+use crate::flows::parameter;
+use crate::world::World;
 
 #[tokio::test]
 async fn a_person_logs_in_and_consents_and_the_app_gets_tokens_that_work() {
