@@ -1,7 +1,10 @@
 //! The walls of the house: which room of `src/` may use which other room and which crates.
 //! `docs/architecture.md` says why. A broken wall fails here, with the file and the rule.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -22,6 +22,8 @@ mod world;
 mod accounts;
 #[path = "http/authorize.rs"]
 mod authorize;
+#[path = "http/bad_input.rs"]
+mod bad_input;
 #[path = "http/bearer.rs"]
 mod bearer;
 #[path = "http/brakes.rs"]
@@ -34,8 +36,14 @@ mod client_ids;
 mod code_flow;
 #[path = "http/codes.rs"]
 mod codes;
+#[path = "http/connections.rs"]
+mod connections;
 #[path = "http/consent.rs"]
 mod consent;
+#[path = "http/discovery.rs"]
+mod discovery;
+#[path = "http/id_tokens.rs"]
+mod id_tokens;
 #[path = "http/introspection.rs"]
 mod introspection;
 #[path = "http/login.rs"]
@@ -56,5 +64,7 @@ mod registration;
 mod revocation;
 #[path = "http/scopes.rs"]
 mod scopes;
+#[path = "http/standard_client.rs"]
+mod standard_client;
 #[path = "http/userinfo.rs"]
 mod userinfo;

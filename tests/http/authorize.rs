@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::client::Http;
-use crate::flows::{App, assert_error_page, hidden, parameter, redirect};
+use crate::flows::{App, assert_error_page, hidden, parameter, redirect, told_at};
 use crate::world::World;
 
 #[tokio::test]
@@ -85,9 +85,24 @@ async fn whatever_else_is_wrong_is_told_to_the_client_with_iss_and_state() {
     ] {
         let answer = world.ask(&app, &[(field, value)]).await;
         assert_eq!(world.error_told(&answer), error, "{field}={value}");
-        let to = redirect(&answer);
+        let to = told_at(&answer);
         assert!(to.as_str().starts_with("http://127.0.0.1/cb?"), "{to}");
     }
+}
+
+#[tokio::test]
+async fn a_link_alone_sends_nobody_to_an_address_that_anyone_can_register() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let bad = [("scope", "nonsense")];
+    let stranger = world.ask(&app, &bad).await;
+    assert_error_page(&stranger, "none of the scopes");
+    let mut browser = Http::new();
+    world
+        .log_in(&mut browser, &world.authorize_url(&app, &[]))
+        .await;
+    let answer = browser.get(&world.authorize_url(&app, &bad)).await;
+    assert_eq!(redirect(&answer), told_at(&stranger));
 }
 
 #[tokio::test]
@@ -109,10 +124,10 @@ async fn a_state_comes_back_as_it_went_whatever_is_in_it() {
     let app = world.register(json!({})).await;
     let state = "a&b=c#d\r\nSet-Cookie: x=\"é<script>%00+ ";
     let fields = [("state", state), ("prompt", "none")];
-    let to = redirect(&world.ask(&app, &fields).await);
+    let to = told_at(&world.ask(&app, &fields).await);
     assert_eq!(parameter(&to, "state").as_deref(), Some(state));
     let none = [("state", ""), ("prompt", "none")];
-    let to = redirect(&world.ask(&app, &none).await);
+    let to = told_at(&world.ask(&app, &none).await);
     assert_eq!(parameter(&to, "state"), None);
 }
 

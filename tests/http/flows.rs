@@ -72,9 +72,10 @@ impl World {
         Http::new().get(&self.authorize_url(app, more)).await
     }
 
-    /// The error that is told to the client, by a redirect with `iss` and `state`.
+    /// The error that is told to the client, with `iss` and `state`: by a redirect, or by a link on a
+    /// page where nobody has logged in.
     pub(crate) fn error_told(&self, answer: &Answer) -> String {
-        let to = redirect(answer);
+        let to = told_at(answer);
         assert_eq!(
             parameter(&to, "iss").as_deref(),
             Some(self.issuer.as_str()),
@@ -240,6 +241,21 @@ fn unescape(html: &str) -> String {
 pub(crate) fn redirect(answer: &Answer) -> Url {
     assert_eq!(answer.status, 303, "{}", answer.text());
     Url::parse(answer.location()).unwrap()
+}
+
+/// Where an error goes: the redirect, or the link of the page that is shown instead.
+pub(crate) fn told_at(answer: &Answer) -> Url {
+    if answer.status == 303 {
+        return redirect(answer);
+    }
+    let text = answer.text();
+    let start = r#"<a class="button button-primary" href=""#;
+    let from = text
+        .find(start)
+        .unwrap_or_else(|| panic!("no link in {text}"))
+        + start.len();
+    let href = &text[from..from + text[from..].find('"').unwrap()];
+    Url::parse(&unescape(href)).unwrap()
 }
 
 /// Checks that this is an error page, and sends the browser nowhere.

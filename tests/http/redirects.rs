@@ -1,10 +1,9 @@
 //! Where answers go (RFC 6749 §3.1.2, RFC 8252 §7).
 
 use serde_json::json;
-use url::Url;
 
 use crate::client::Http;
-use crate::flows::{VERIFIER, assert_error, assert_error_page, parameter};
+use crate::flows::{VERIFIER, assert_error, assert_error_page, parameter, redirect};
 use crate::world::World;
 
 #[tokio::test]
@@ -108,7 +107,7 @@ async fn an_answer_can_come_in_the_fragment() {
     assert_eq!(world.redeem(&app, &code).await.status, 200);
 
     let answer = world.ask(&app, &[fragment, ("prompt", "none")]).await;
-    let to = Url::parse(answer.location()).unwrap();
+    let to = redirect(&answer);
     assert!(to.fragment().unwrap().contains("error=login_required"));
 }
 
