@@ -10,13 +10,15 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::accounts::{Accounts as _, PasswordCheck};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::ops::{Health, Readiness};
-use crate::http::{PagesError, Web, ops, router, server};
+use crate::http::pages::Pages;
+use crate::http::{PagesError, Probes, Web, ops, router, server};
 use crate::keys::{KeyError, Keyring};
 use crate::oauth::{Foundation, Provider};
-use crate::secrets::{OsRandom, Random};
+use crate::secrets::{OsRandom, Random, Secret, random_text};
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::{Store, StoreError};
 use crate::xmpp::{LinkState, Server};
@@ -57,6 +59,8 @@ pub struct App {
     pub server: Arc<Server>,
     /// The protocol.
     pub provider: Arc<Provider>,
+    /// Requests that `check` sends through the proxy.
+    pub probes: Arc<Probes>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -86,9 +90,54 @@ impl App {
             store,
             keys,
             server,
+            probes: Arc::default(),
             clock,
             random,
         })
+    }
+
+    fn web(&self) -> Result<Web, PagesError> {
+        let (provider, random) = (Arc::clone(&self.provider), Arc::clone(&self.random));
+        let web = Web::new(&self.config, provider, random)?;
+        Ok(web.with_probes(Arc::clone(&self.probes)))
+    }
+
+    /// Whether the storage can be read and written.
+    ///
+    /// # Errors
+    /// It cannot, and why.
+    pub async fn check_storage(&self) -> Result<(), StoreError> {
+        self.store.check().await
+    }
+
+    /// Whether a host's accounts can be asked for, with a name and a password that nobody has: the
+    /// answer has to be no.
+    ///
+    /// # Errors
+    /// A sentence: the host cannot be asked, or says yes.
+    pub async fn probe_password(&self, host: &str) -> Result<(), String> {
+        let name = random_text::<12>(self.random.as_ref()).to_lowercase();
+        let account = format!("check-{name}@{host}");
+        let account = account.parse().map_err(|_| format!("{host} is no host"))?;
+        let password = Secret::new(random_text::<24>(self.random.as_ref()));
+        match self.server.check_password(&account, &password).await {
+            Ok(PasswordCheck::Invalid) => Ok(()),
+            Ok(PasswordCheck::Valid { .. }) => {
+                Err("the server lets in an account that cannot exist: it takes any password".into())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Closes the storage, where nothing was served.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// Keeps the link up until `stop` turns true, and serves nothing else.
+    pub async fn link(&self, stop: watch::Receiver<bool>) {
+        let server = Arc::clone(&self.server);
+        server.run(Arc::clone(&self.provider), turned(stop)).await;
     }
 
     /// Serves until `stop` turns true; then lets what is under way end, and closes the storage.
@@ -96,11 +145,7 @@ impl App {
     /// # Errors
     /// A template is broken, or a listener's address is taken.
     pub async fn serve(&self, stop: watch::Receiver<bool>) -> Result<(), StartError> {
-        let web = Web::new(
-            &self.config,
-            Arc::clone(&self.provider),
-            Arc::clone(&self.random),
-        )?;
+        let web = self.web()?;
         let http = &self.config.http;
         let public = listen("http.listen", http.listen).await?;
         let ops = match http.ops_listen {
@@ -145,6 +190,14 @@ impl App {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Whether the templates and texts are whole.
+///
+/// # Errors
+/// One is broken: which file, which line.
+pub fn check_pages(config: &Config) -> Result<(), PagesError> {
+    Pages::new(&config.site).map(drop)
 }
 
 async fn turned(mut switch: watch::Receiver<bool>) {

@@ -1,15 +1,23 @@
 //! Documents that anyone may read and keep: metadata, keys, the stylesheet.
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::Extension;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use super::Shared;
 use super::answer::{json_answer, set};
+use super::request::Peer;
 
 /// GET /.well-known/oauth-authorization-server and /.well-known/openid-configuration
-pub(super) async fn metadata(State(web): State<Shared>) -> Response {
+pub(super) async fn metadata(
+    State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    web.probes.see(query.as_deref(), peer, &headers);
     public(
         json_answer(StatusCode::OK, &web.provider.metadata()),
         "public, max-age=60",

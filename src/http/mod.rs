@@ -10,6 +10,7 @@ mod discovery;
 mod login;
 pub mod ops;
 pub mod pages;
+mod probe;
 mod register;
 mod request;
 mod routes;
@@ -22,6 +23,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use pages::PagesError;
+pub use probe::{Probes, Sighting};
 
 use pages::Pages;
 pub use routes::router;
@@ -35,6 +37,7 @@ pub struct Web {
     provider: Arc<Provider>,
     pages: Pages,
     random: Arc<dyn Random>,
+    probes: Arc<Probes>,
 }
 
 impl Web {
@@ -51,7 +54,14 @@ impl Web {
             provider,
             pages: Pages::new(&config.site)?,
             random,
+            probes: Arc::default(),
         })
+    }
+
+    /// With what is to be told of the requests that `check` sends.
+    #[must_use]
+    pub fn with_probes(self, probes: Arc<Probes>) -> Self {
+        Self { probes, ..self }
     }
 
     fn settings(&self) -> &Http {

@@ -10,7 +10,11 @@
     clippy::print_stderr,
     reason = "a harness fails by panicking, and shows logs"
 )]
-#![allow(dead_code, reason = "not every test program uses every part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "not every test program uses every part"
+)]
 
 pub(crate) mod browser;
 pub(crate) mod child;
