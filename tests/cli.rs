@@ -520,7 +520,8 @@ async fn pages_may_fetch_the_operators_logo_and_nothing_else_from_elsewhere() {
     serve(&mut program).await;
     let mut browser = Http::new().with("accept", "text/html");
     let page = browser.get(&program.url("/nowhere")).await;
-    assert!(text(&page.body).contains("src=\"https://example.com/a/logo.svg\""));
+    let html = text(&page.body).replace("&#x2f;", "/");
+    assert!(html.contains("src=\"https://example.com/a/logo.svg\""));
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(
         policy.contains("img-src 'self' https://example.com;"),
