@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::accounts::{Accounts as _, PasswordCheck};
@@ -15,7 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::ops::{Health, Readiness};
 use crate::http::pages::Pages;
-use crate::http::{PagesError, Probes, Web, ops, router, server};
+use crate::http::{CurrentPages, PagesError, Probes, Web, ops, router, server};
 use crate::keys::{KeyError, Keyring};
 use crate::oauth::{Foundation, Provider};
 use crate::secrets::{OsRandom, Random, Secret, random_text};
@@ -61,6 +61,8 @@ pub struct App {
     pub provider: Arc<Provider>,
     /// Requests that `check` sends through the proxy.
     pub probes: Arc<Probes>,
+    /// Notified, templates and texts are read again.
+    pub reload: Arc<Notify>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -91,6 +93,7 @@ impl App {
             keys,
             server,
             probes: Arc::default(),
+            reload: Arc::default(),
             clock,
             random,
         })
@@ -162,6 +165,12 @@ impl App {
             Arc::clone(&self.server).run(Arc::clone(&self.provider), turned(unlinked)),
         );
         let mut doors = JoinSet::new();
+        doors.spawn(keep_pages(
+            web.current_pages(),
+            Arc::clone(&self.config),
+            Arc::clone(&self.reload),
+            stop.clone(),
+        ));
         doors.spawn(server::serve(public, router(web), limits, stop.clone()));
         if let Some(ops) = ops {
             let health = Arc::new(Vitals {
@@ -213,6 +222,25 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
             address,
             error,
         })
+}
+
+/// Reads the pages again whenever told to. Broken ones are refused, and the old ones stay.
+async fn keep_pages(
+    pages: Arc<CurrentPages>,
+    config: Arc<Config>,
+    reload: Arc<Notify>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = reload.notified() => {}
+        }
+        match pages.reload(&config.site) {
+            Ok(()) => tracing::info!("templates and texts were read again"),
+            Err(error) => tracing::error!(%error, "templates and texts stay as they were"),
+        }
+    }
 }
 
 struct Vitals {

@@ -42,7 +42,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run, until SIGTERM or SIGINT.
+    /// Run, until SIGTERM or SIGINT; SIGHUP reads templates again.
     Serve,
     Init(init::Init),
     Check(check::Check),

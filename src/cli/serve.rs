@@ -1,4 +1,4 @@
-//! `serve`: runs until told to stop.
+//! `serve`: runs until told to stop, by SIGTERM or SIGINT. At SIGHUP it reads templates again.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,7 +27,14 @@ async fn serve(config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
     }
     let stop = stop_signal()?;
     let control = control::own(&config).await?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let app = Arc::new(App::build(config).await?);
+    let reload = Arc::clone(&app.reload);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.notify_one();
+        }
+    });
     tokio::select! {
         served = app.serve(stop) => served?,
         () = control.answer(Arc::clone(&app)) => {}

@@ -218,7 +218,11 @@ impl Web {
             reference: Some(reference),
             link,
         };
-        self.page(status, self.pages.render_error(&page, locale), &Forms::Here)
+        self.page(
+            status,
+            self.pages().render_error(&page, locale),
+            &Forms::Here,
+        )
     }
 
     /// The protocol's error, for a person.
@@ -236,7 +240,7 @@ impl Web {
         let accepted = headers
             .get(header::ACCEPT_LANGUAGE)
             .and_then(|value| value.to_str().ok());
-        self.pages.locale(ui_locales, accepted)
+        self.pages().locale(ui_locales, accepted)
     }
 }
 

@@ -56,7 +56,7 @@ impl Web {
             Some(Shown::Expired) => StatusCode::BAD_REQUEST,
         };
         let locale = self.locale(headers, None);
-        let html = self.pages.render_login(&page, &locale);
+        let html = self.pages().render_login(&page, &locale);
         let mut response = self.page(status, html, &forms_to(&request.answer_to));
         if is_new {
             self.set_form_cookie(&mut response, &cookie);

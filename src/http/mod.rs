@@ -26,6 +26,7 @@ pub use pages::PagesError;
 pub use probe::{Probes, Sighting};
 
 use pages::Pages;
+pub use pages::current::CurrentPages;
 pub use routes::router;
 
 use crate::config::{Config, Http};
@@ -35,7 +36,7 @@ use crate::secrets::Random;
 /// What every handler sees.
 pub struct Web {
     provider: Arc<Provider>,
-    pages: Pages,
+    pages: Arc<CurrentPages>,
     random: Arc<dyn Random>,
     probes: Arc<Probes>,
 }
@@ -52,7 +53,7 @@ impl Web {
     ) -> Result<Self, PagesError> {
         Ok(Self {
             provider,
-            pages: Pages::new(&config.site)?,
+            pages: Arc::new(CurrentPages::new(&config.site)?),
             random,
             probes: Arc::default(),
         })
@@ -62,6 +63,15 @@ impl Web {
     #[must_use]
     pub fn with_probes(self, probes: Arc<Probes>) -> Self {
         Self { probes, ..self }
+    }
+
+    /// The pages, to be read again while they are being shown.
+    pub fn current_pages(&self) -> Arc<CurrentPages> {
+        Arc::clone(&self.pages)
+    }
+
+    fn pages(&self) -> Arc<Pages> {
+        self.pages.get()
     }
 
     fn settings(&self) -> &Http {

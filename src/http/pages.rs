@@ -10,6 +10,7 @@
 
 mod client;
 mod consent;
+pub mod current;
 mod login;
 mod notices;
 mod samples;
