@@ -2,10 +2,14 @@
 //! what a value may be, and names key, line and remedy where one is wrong.
 
 mod file;
+mod provider;
+mod reader;
+mod server;
 mod values;
 
-pub use file::{ConfigError, load, parse};
-pub use values::{Ttl, duration_text};
+pub use file::{known_keys, load, parse};
+pub use reader::{ConfigError, Problem};
+pub use values::{MIN_KEY_LENGTH, duration_text};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,14 +17,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jid::{DomainPart, DomainRef};
-use serde::Deserialize;
 use url::Url;
 
 use crate::model::{CodeChallengeMethod, GrantType, ResponseType};
 use crate::secrets::Secret;
 
 /// The whole file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `[component]`
     pub component: Component,
@@ -46,10 +49,12 @@ pub struct Config {
     pub log: Log,
     /// Where `serve` listens for the other commands.
     pub control_socket: PathBuf,
+    /// What is allowed but unwise, for the log and for `check`: a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// `[component]`: the link (XEP-0114).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
     /// The component's JID, a domain.
     pub jid: DomainPart,
@@ -66,7 +71,7 @@ pub struct Component {
 }
 
 /// `[xmpp]`: whose accounts, and how to ask about passwords.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Xmpp {
     /// Whose accounts may log in.
     pub hosts: Vec<DomainPart>,
@@ -88,8 +93,7 @@ impl Xmpp {
 }
 
 /// `xmpp.authentication`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authentication {
     /// Ask the server module over the link.
     Module,
@@ -98,7 +102,7 @@ pub enum Authentication {
 }
 
 /// `[xmpp.c2s]`: for `authentication = "c2s"`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct C2s {
     /// `host:port`; `None` for the host's own name and port 5222 (5223 with direct TLS).
     pub address: Option<String>,
@@ -111,8 +115,7 @@ pub struct C2s {
 }
 
 /// `xmpp.c2s.tls`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum C2sTls {
     /// RFC 6120 §5.
     Starttls,
@@ -123,7 +126,7 @@ pub enum C2sTls {
 }
 
 /// `[http]`: the listeners.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
     /// Where the endpoints and pages listen.
     pub listen: SocketAddr,
@@ -153,14 +156,14 @@ impl Http {
 }
 
 /// `[storage]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storage {
     /// The database file of `url = "sqlite:…"`.
     pub sqlite_path: PathBuf,
 }
 
 /// `[site]`: how pages look.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// What people call this server.
     pub site_name: String,
@@ -179,7 +182,7 @@ pub struct Site {
 }
 
 /// `[tokens]`: how long things last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
     /// Access tokens.
     pub access_token_ttl: Duration,
@@ -192,7 +195,7 @@ pub struct Tokens {
 }
 
 /// `[registration]`: dynamic client registration (RFC 7591).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
     /// Signs `client_id`s; without it nobody can register.
     pub registration_key: Option<Secret>,
@@ -205,7 +208,7 @@ pub struct Registration {
 }
 
 /// `registration.registration_algorithm`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistrationAlgorithm {
     /// HMAC with SHA-256.
     HS256,
@@ -216,7 +219,7 @@ pub enum RegistrationAlgorithm {
 }
 
 /// `[flows]`: what clients may do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flows {
     /// Grant types that are on.
     pub allowed_grant_types: Vec<GrantType>,
@@ -229,14 +232,14 @@ pub struct Flows {
 }
 
 /// `[introspection]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Introspection {
     /// Exact JIDs and client_ids that may ask about any access token.
     pub allowed: Vec<String>,
 }
 
 /// `[limits]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// HTTP connections at once.
     pub max_connections: usize,
@@ -255,7 +258,7 @@ pub struct Limits {
 }
 
 /// `[log]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// A tracing filter: `info`, `debug`, `xmpp_oauth::xmpp=debug`.
     pub level: String,
@@ -264,8 +267,7 @@ pub struct Log {
 }
 
 /// `log.format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// A line for people.
     Text,

@@ -5,10 +5,15 @@
 //! and `tests/architecture.rs` holds who may use whom.
 
 pub mod accounts;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod http;
+pub mod keys;
 pub mod limits;
 pub mod model;
 pub mod oauth;
 pub mod secrets;
 pub mod storage;
+pub mod xmpp;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `xmpp-oauth`: see `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xmpp_oauth::cli::main()
+}

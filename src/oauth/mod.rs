@@ -4,30 +4,128 @@
 //! RFC 6749, 6750, 7009, 7591, 7628, 7636, 7662, 8414, 9207, 9700; OpenID Connect Core, Discovery and
 //! Registration; XEP-0493.
 
+pub mod access;
+pub mod authorize;
 pub mod bearer;
+mod cache;
+pub mod clients;
+pub mod consent;
+pub mod discovery;
+mod error;
+mod grants;
 pub mod introspection;
+mod issue;
+pub mod login;
+mod params;
+pub mod redirect_uri;
+pub mod registration;
 pub mod revoke;
 pub mod sessions;
+pub mod token;
+pub mod userinfo;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use jid::BareJid;
+
+pub use error::{ErrorCode, OauthError};
+pub use params::{Params, Repeated};
 
 use crate::accounts::Accounts;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::secrets::Random;
-use crate::storage::Store;
+use crate::keys::Keyring;
+use crate::limits::{AddressKey, Brake};
+use crate::model::{Client, ClientId};
+use crate::secrets::{Random, TokenHash};
+use crate::storage::{Store, StoreError};
+use access::Access;
+use cache::EpochCache;
+use sessions::LiveSessions;
+
+/// What the provider stands on.
+pub struct Foundation {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// What outlives the process.
+    pub store: Arc<dyn Store>,
+    /// The XMPP server's accounts.
+    pub accounts: Arc<dyn Accounts>,
+    /// Signing keys.
+    pub keys: Arc<Keyring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
 
 /// The provider: everything that its endpoints share.
 pub struct Provider {
-    pub(crate) config: Arc<Config>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) accounts: Arc<dyn Accounts>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) random: Arc<dyn Random>,
+    config: Arc<Config>,
+    store: Arc<dyn Store>,
+    accounts: Arc<dyn Accounts>,
+    keys: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    /// Signs consent tickets and login forms; lives in the store so that open pages survive a restart.
+    form_key: [u8; 32],
+    tokens: EpochCache<TokenHash, Access>,
+    clients: EpochCache<ClientId, Client>,
+    live: LiveSessions,
+    password_tries_of_account: Brake<BareJid>,
+    password_tries_from_address: Brake<AddressKey>,
+    registrations_from_address: Brake<AddressKey>,
 }
 
 impl Provider {
-    fn now(&self) -> Timestamp {
+    /// A provider on this foundation.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn new(on: Foundation) -> Result<Self, StoreError> {
+        let mut fresh = [0; 32];
+        on.random.fill(&mut fresh);
+        let form_key = on.store.secret("forms", &fresh).await?;
+        let limits = &on.config.limits;
+        Ok(Self {
+            form_key,
+            tokens: EpochCache::new(limits.cached_tokens),
+            clients: EpochCache::new(limits.cached_tokens / 10),
+            live: LiveSessions::default(),
+            password_tries_of_account: Brake::new(
+                limits.password_tries_per_account,
+                Duration::from_secs(30),
+            ),
+            password_tries_from_address: Brake::new(
+                limits.password_tries_per_address,
+                Duration::from_secs(10),
+            ),
+            registrations_from_address: Brake::new(
+                limits.registrations_per_address,
+                Duration::from_secs(10),
+            ),
+            config: on.config,
+            store: on.store,
+            accounts: on.accounts,
+            keys: on.keys,
+            clock: on.clock,
+            random: on.random,
+        })
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The public signing keys as a JWK Set (RFC 7517 §5).
+    pub async fn jwks(&self) -> impl serde::Serialize {
+        self.keys.jwks().await
+    }
+
+    /// The time, as this provider sees it.
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 }

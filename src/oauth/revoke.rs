@@ -1,9 +1,14 @@
 //! The one way to take access back: storage, then caches, then live sessions.
 
+use std::sync::Arc;
+
 use jid::BareJid;
 
-use super::Provider;
-use crate::storage::StoreError;
+use super::clients::Credentials;
+use super::{OauthError, Params, Provider};
+use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId};
+use crate::secrets::{TokenHash, TokenKind};
+use crate::storage::{Ended, GrantFilter, StoreError};
 
 /// What the server says has happened to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +22,161 @@ pub enum AccountChange {
 }
 
 impl Provider {
+    /// Answers a request at the revocation endpoint (RFC 7009 §2). Whichever of a grant's tokens is
+    /// shown, the grant ends, and its live sessions with it. A token that is unknown is no error.
+    ///
+    /// # Errors
+    /// The client did not prove who it is, said nothing, or showed another client's token.
+    pub async fn revoke_for_client(
+        &self,
+        params: &Params,
+        credentials: &Credentials,
+    ) -> Result<(), OauthError> {
+        let client = self.authenticate_client(credentials).await?;
+        let token = params
+            .get("token")
+            .ok_or_else(|| OauthError::invalid_request("token is missing"))?;
+        let Some(grant) = self.grant_of_token(token).await? else {
+            return Ok(());
+        };
+        // RFC 7009 §2.1: the token must have been issued to the client making the request
+        if grant.client_id != client.id {
+            return Err(OauthError::invalid_grant(
+                "the token was issued to another client",
+            ));
+        }
+        self.end_grant(&grant.id, EndReason::ClientRevoked).await?;
+        Ok(())
+    }
+
+    async fn grant_of_token(&self, token: &str) -> Result<Option<Grant>, StoreError> {
+        let hash = TokenHash::of(token);
+        Ok(match TokenKind::Refresh.is_kind_of(token) {
+            true => self
+                .store
+                .refresh_token(&hash)
+                .await?
+                .map(|token| token.grant),
+            false => self
+                .store
+                .access_token(&hash)
+                .await?
+                .map(|token| token.grant),
+        })
+    }
+
+    /// Ends a grant. Answers whether it was there to be ended.
+    ///
+    /// # Errors
+    /// The store could not be written.
+    pub async fn end_grant(&self, id: &GrantId, reason: EndReason) -> Result<bool, StoreError> {
+        let ended = self.store.end_grant(id, reason, self.now()).await?;
+        self.tell(&ended, reason);
+        Ok(!ended.grants.is_empty())
+    }
+
     /// Ends everything that the account had granted, and its browser sessions. Answers when that is
     /// durable; live sessions are ended behind it.
+    ///
+    /// # Errors
+    /// The store could not be written.
     pub async fn account_changed(
         &self,
         account: &BareJid,
         change: AccountChange,
     ) -> Result<(), StoreError> {
-        todo!()
+        let reason = match change {
+            AccountChange::Password => EndReason::PasswordChanged,
+            AccountChange::Deleted => EndReason::AccountDeleted,
+            AccountChange::Disabled => EndReason::AccountDisabled,
+        };
+        self.end_account(account, None, reason).await
+    }
+
+    /// Ends an account's grants and browser sessions; with `unless`, those of that generation stay.
+    pub(super) async fn end_account(
+        &self,
+        account: &BareJid,
+        unless: Option<&Generation>,
+        reason: EndReason,
+    ) -> Result<(), StoreError> {
+        let ended = self
+            .store
+            .end_account(account, unless, reason, self.now())
+            .await?;
+        self.tell(&ended, reason);
+        Ok(())
+    }
+
+    /// Removes a client and ends its grants. Answers whether there was one.
+    ///
+    /// # Errors
+    /// The store could not be written.
+    pub async fn remove_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        let Some(client) = self.client(id.as_str()).await? else {
+            return Ok(false);
+        };
+        let reason = EndReason::ClientRemoved;
+        let ended = self
+            .store
+            .remove_client(id, client.expires_at, reason, self.now())
+            .await?;
+        self.clients.invalidate(id);
+        tracing::info!(client = client.metadata.client_name, "removed a client");
+        self.tell(&ended, reason);
+        Ok(true)
+    }
+
+    /// The clients that were used and not removed.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn clients(&self) -> Result<Vec<Client>, StoreError> {
+        self.store.clients().await
+    }
+
+    /// Grants, newest first.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn grants(&self, filter: &GrantFilter) -> Result<Vec<Grant>, StoreError> {
+        self.store.grants(filter).await
+    }
+
+    fn tell(&self, ended: &Ended, reason: EndReason) {
+        for (account, grant) in &ended.grants {
+            tracing::info!(%account, %grant, reason = reason.as_str(), "a grant ended");
+        }
+        self.after_end(ended);
+    }
+
+    /// What the store has ended must end everywhere: in the cache now, on the server as soon as it can
+    /// be told (the store remembers until it was).
+    pub(super) fn after_end(&self, ended: &Ended) {
+        self.forget_tokens(&ended.access_tokens);
+        for (account, grant) in &ended.grants {
+            let (account, grant) = (account.clone(), grant.clone());
+            let (accounts, store) = (Arc::clone(&self.accounts), Arc::clone(&self.store));
+            tokio::spawn(async move {
+                match accounts.end_sessions(&account, &grant).await {
+                    Ok(count) => {
+                        tracing::debug!(%account, %grant, count, "the server ended a grant's sessions");
+                        if let Err(error) = store.finish_end(&grant).await {
+                            tracing::error!(%error, "an ended grant could not be ticked off");
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%account, %grant, %error, "the server will be told later to end sessions");
+                    }
+                }
+            });
+        }
+    }
+
+    /// Takes access tokens that the store knows no more out of the cache.
+    pub(super) fn forget_tokens(&self, hashes: &[TokenHash]) {
+        for hash in hashes {
+            self.tokens.invalidate(hash);
+        }
     }
 }

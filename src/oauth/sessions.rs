@@ -1,31 +1,143 @@
-//! The clients' live sessions on the XMPP server that hang on grants, as its modules report them.
+//! The clients' live sessions on the XMPP server that hang on grants, as its modules report them, and
+//! what the two sides have to make good after one of them was away.
 
-use jid::DomainRef;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jid::{BareJid, DomainRef, ResourcePart};
 
 use super::Provider;
-use crate::model::XmppSession;
-use crate::storage::StoreError;
+use crate::accounts::AccountStatus;
+use crate::model::{EndReason, GrantId, XmppSession};
+use crate::storage::{Holder, StoreError};
+
+/// How many accounts are asked about in one question.
+const ACCOUNTS_AT_ONCE: usize = 100;
+
+/// The open sessions: nothing depends on them but what people are shown.
+#[derive(Default)]
+pub(super) struct LiveSessions(Mutex<HashMap<(BareJid, ResourcePart), GrantId>>);
+
+impl LiveSessions {
+    fn all(&self) -> MutexGuard<'_, HashMap<(BareJid, ResourcePart), GrantId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Provider {
     /// A host's module has begun a new account of its sessions: forget what was known of them.
     pub fn forget_sessions(&self, host: &DomainRef) {
-        todo!()
+        self.live
+            .all()
+            .retain(|(account, _), _| account.domain().as_str() != host.as_str());
     }
 
     /// A session has opened. `false`: its grant has ended meanwhile (or belongs to another account),
     /// and the server must close it.
+    ///
+    /// # Errors
+    /// The store could not be read.
     pub async fn session_opened(&self, session: XmppSession) -> Result<bool, StoreError> {
-        todo!()
+        let grant = self.store.grant(&session.grant_id).await?;
+        if !grant.is_some_and(|grant| grant.is_live() && grant.account == session.account) {
+            return Ok(false);
+        }
+        self.live
+            .all()
+            .insert((session.account, session.resource), session.grant_id);
+        Ok(true)
     }
 
     /// A session has closed.
     pub fn session_closed(&self, session: &XmppSession) {
-        todo!()
+        let mut live = self.live.all();
+        let key = (session.account.clone(), session.resource.clone());
+        // the resource may have been taken over by another session meanwhile
+        if live.get(&key) == Some(&session.grant_id) {
+            live.remove(&key);
+        }
+    }
+
+    /// How many sessions of a grant are open.
+    pub fn open_sessions(&self, grant: &GrantId) -> usize {
+        self.live
+            .all()
+            .values()
+            .filter(|open| *open == grant)
+            .count()
     }
 
     /// After a host's `hello`: repeats what it has not confirmed, and ends what belongs to accounts
     /// that are gone, disabled, or not what they were.
     pub async fn host_linked(&self, host: &DomainRef) {
-        todo!()
+        if let Err(error) = self.repeat_ends(host).await {
+            tracing::error!(%host, %error, "ended grants could not be repeated to the server");
+        }
+        if let Err(error) = self.compare_accounts(host).await {
+            tracing::error!(%host, %error, "accounts could not be compared with the server");
+        }
+    }
+
+    async fn repeat_ends(&self, host: &DomainRef) -> Result<(), StoreError> {
+        for (account, grant) in self.store.pending_ends(&host.to_owned()).await? {
+            match self.accounts.end_sessions(&account, &grant).await {
+                Ok(_) => self.store.finish_end(&grant).await?,
+                Err(error) => {
+                    tracing::warn!(%host, %error, "ended grants will be repeated to the server later");
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn compare_accounts(&self, host: &DomainRef) -> Result<(), StoreError> {
+        let host = host.to_owned();
+        let mut after = None;
+        loop {
+            let holders = self
+                .store
+                .holders(&host, after.as_ref(), ACCOUNTS_AT_ONCE)
+                .await?;
+            let Some(last) = holders.last() else {
+                return Ok(());
+            };
+            after = Some(last.account.clone());
+            let names: Vec<_> = holders
+                .iter()
+                .map(|holder| holder.account.clone())
+                .collect();
+            let statuses = match self.accounts.statuses(&host, &names).await {
+                Ok(statuses) => statuses,
+                Err(error) => {
+                    tracing::warn!(%host, %error, "accounts will be compared with the server later");
+                    return Ok(());
+                }
+            };
+            for (holder, status) in holders.iter().zip(statuses) {
+                self.compare(holder, status).await?;
+            }
+        }
+    }
+
+    async fn compare(&self, holder: &Holder, status: AccountStatus) -> Result<(), StoreError> {
+        let account = &holder.account;
+        match status {
+            AccountStatus::Missing => {
+                self.end_account(account, None, EndReason::AccountDeleted)
+                    .await
+            }
+            AccountStatus::Disabled => {
+                self.end_account(account, None, EndReason::AccountDisabled)
+                    .await
+            }
+            AccountStatus::Enabled {
+                generation: Some(now),
+            } if holder.generations.iter().any(|then| *then != now) => {
+                self.end_account(account, Some(&now), EndReason::PasswordChanged)
+                    .await
+            }
+            AccountStatus::Enabled { .. } => Ok(()),
+        }
     }
 }

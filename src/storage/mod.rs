@@ -47,6 +47,10 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What the store knows of a client beyond its self-contained `client_id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time is looked at, none are kept"
+)]
 pub enum StoredClient {
     /// It was used (or updated, or configured): this overrides what the `client_id` says.
     Known(Client),
@@ -70,9 +74,10 @@ pub struct Ended {
 pub enum Redeemed {
     /// It was good; the grant and its tokens are stored.
     Done,
-    /// It had been redeemed before. What it gave has been ended (RFC 6749 §4.1.2).
+    /// It had been redeemed before. What it gave has been ended (RFC 6749 §4.1.2); nothing, where
+    /// that had ended already.
     Replayed(Ended),
-    /// There is no such code, or it has expired.
+    /// There is no such code, or it has expired unused, or its client has been removed.
     Unknown,
 }
 
@@ -84,8 +89,8 @@ pub enum Rotation {
         /// The access tokens that the new pair takes the place of.
         superseded: Vec<TokenHash>,
     },
-    /// The token had been exchanged before, and that was no lost answer. Its grant has been ended
-    /// (RFC 9700 §4.14.2).
+    /// The token had been exchanged or replaced before, and that was no lost answer. Its grant has
+    /// been ended (RFC 9700 §4.14.2).
     Reused(Ended),
     /// There is no such token, it has expired, or its grant has ended.
     Unknown,
@@ -138,6 +143,14 @@ impl std::fmt::Debug for StoredKey {
 /// got the answer.
 pub const LOST_ANSWER_WINDOW: std::time::Duration = std::time::Duration::from_secs(600);
 
+/// How long a redeemed code is known, so that showing it again ends what it gave. Later it is as
+/// unknown as any other.
+pub const REDEEMED_CODE_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// How long a spent refresh token is known, so that showing it again ends its grant. Later, or when
+/// it would have expired, it is as unknown as any other. This bounds what a busy grant leaves behind.
+pub const SPENT_TOKEN_KEPT: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
+
 /// Durable storage. One conformance suite (`tests/store.rs`) runs on every implementation.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -171,7 +184,8 @@ pub trait Store: Send + Sync + 'static {
     async fn code(&self, hash: &TokenHash) -> Result<Option<AuthorizationCode>>;
 
     /// Redeems a code: marks it used, stores the client where nothing was stored of it, the grant and
-    /// its tokens. A second call for the same code ends what the first one gave.
+    /// its tokens. A second call for the same code, expired or not, ends what the first one gave, for
+    /// [`REDEEMED_CODE_KEPT`]. The first pair counts as confirmed: nothing came before it.
     async fn redeem_code(
         &self,
         hash: &TokenHash,
@@ -197,6 +211,15 @@ pub trait Store: Send + Sync + 'static {
     /// - Otherwise the grant ends: [`Rotation::Reused`].
     ///
     /// Exchanging a token confirms the pair that it came with: it has been used.
+    ///
+    /// The refresh token of a pair that was deleted for a lost answer is spent, too. To show it is
+    /// reuse: its answer was not lost after all, so two parties hold answers to one token, and one of
+    /// them may be a thief (RFC 9700 §4.14.2). A client that refreshes twice at once and keeps the
+    /// wrong answer has to ask its user again, as it would under any rotation. The deleted access
+    /// token is merely unknown.
+    ///
+    /// A spent token is recognised for [`SPENT_TOKEN_KEPT`]. A new pair without a refresh token
+    /// counts as confirmed.
     async fn rotate_refresh_token(
         &self,
         hash: &TokenHash,
@@ -216,12 +239,12 @@ pub trait Store: Send + Sync + 'static {
     /// Grants, newest first.
     async fn grants(&self, filter: &GrantFilter) -> Result<Vec<Grant>>;
 
-    /// Ends a grant: deletes its tokens and codes, and queues its sessions to be ended. Nothing if it
-    /// had ended.
+    /// Ends a grant: deletes its tokens and, if it has an XMPP scope, queues its sessions to be ended.
+    /// Nothing if it had ended. Its code stays as a spent one.
     async fn end_grant(&self, id: &GrantId, reason: EndReason, now: Timestamp) -> Result<Ended>;
 
-    /// Ends an account's grants and browser sessions. With `unless`, those of that generation stay
-    /// (and those whose generation is not known).
+    /// Ends an account's grants and browser sessions, and deletes its codes that were not redeemed
+    /// yet. With `unless`, those of that generation stay (and those whose generation is not known).
     async fn end_account(
         &self,
         account: &BareJid,
@@ -230,8 +253,8 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Ended>;
 
-    /// Accounts of a host that hold live grants or browser sessions, in alphabetical order after
-    /// `after`, at most `limit`.
+    /// Accounts of a host that hold live grants or browser sessions, in the order of their localparts
+    /// after `after`'s, at most `limit`.
     async fn holders(
         &self,
         host: &DomainPart,
@@ -272,9 +295,10 @@ pub trait Store: Send + Sync + 'static {
 
     // Housekeeping
 
-    /// Deletes up to `limit` rows of each kind that serve no purpose any more: expired tokens, codes,
-    /// sessions and tombstones, grants without XMPP scope whose last token has expired, and grants
-    /// that ended before `ended_before`. Answers how many rows went.
+    /// Deletes up to `limit` rows of each kind that serve no purpose any more: expired refresh tokens,
+    /// codes, sessions and tombstones, grants without XMPP scope whose last token has expired, and
+    /// grants that ended before `ended_before`. Answers how many rows went: none, when there is no
+    /// more to do. An expired access token goes with its successor or its grant.
     async fn purge(&self, now: Timestamp, ended_before: Timestamp, limit: usize) -> Result<usize>;
 
     /// Whether it can be read and written right now.

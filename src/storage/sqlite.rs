@@ -1,1 +1,277 @@
-//! SQLite behind the Store trait.
+//! [`Store`] on SQLite: one file in WAL mode, one thread that writes, a few that read.
+//!
+//! The writer commits the work of all callers that wait together, and answers each only when that is
+//! on the disk (`synchronous=FULL`). Readers see whatever was answered before they were asked. What a
+//! statement does stands in the file of its subject; this one says which thread it runs on.
+
+mod clients;
+mod codes;
+mod grants;
+mod keys;
+mod purge;
+mod rows;
+mod schema;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod worker;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use jid::{BareJid, DomainPart};
+
+use self::rows::{change, find};
+use self::worker::{Pool, Worker};
+use super::{Ended, GrantFilter, Holder, Redeemed, Result, Rotation, Store, StoreError};
+use super::{StoredClient, StoredKey};
+use crate::clock::Timestamp;
+use crate::model::{
+    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Generation, Grant,
+    GrantId, Pair, RefreshToken,
+};
+use crate::secrets::TokenHash;
+
+/// More lookup threads than this gain nothing: one answers over 100,000 lookups a second.
+const MOST_READERS: usize = 4;
+
+/// A database file.
+///
+/// A call whose future is dropped may still be carried out. Dropping the store waits until the
+/// writer has done what it was given.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // Dropped in this order: the writer is the last to close the file, and leaves no log beside it.
+    lookups: Pool,
+    lists: Worker,
+    writer: Worker,
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`, and makes it (readable by its owner alone) if there is none. Brings
+    /// its schema up to date.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let writer = schema::open_to_write(path)?;
+        let readers = std::thread::available_parallelism().map_or(1, usize::from);
+        let lookups = (0..readers.min(MOST_READERS))
+            .map(|_| Worker::reader("sqlite-lookups", schema::open_to_read(path)?))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            lookups: Pool::new(lookups),
+            lists: Worker::reader("sqlite-lists", schema::open_to_read(path)?)?,
+            writer: Worker::writer("sqlite-writer", writer)?,
+        })
+    }
+
+    /// Finishes what is waiting, then closes the file. Later calls get [`StoreError::Closed`].
+    pub async fn close(&self) {
+        self.lookups.close().await;
+        self.lists.close().await;
+        self.writer.close().await;
+    }
+
+    /// How often the writer has committed. Many callers share one commit.
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn client(&self, id: &ClientId) -> Result<Option<StoredClient>> {
+        let id = id.clone();
+        self.lookups.run(move |db| clients::find(db, &id)).await
+    }
+
+    async fn put_client(&self, client: &Client) -> Result<()> {
+        let client = client.clone();
+        self.writer.run(move |db| clients::put(db, &client)).await
+    }
+
+    async fn remove_client(
+        &self,
+        id: &ClientId,
+        expires_at: Option<Timestamp>,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Ended> {
+        let id = id.clone();
+        self.writer
+            .run(move |db| clients::remove(db, &id, expires_at, reason, now))
+            .await
+    }
+
+    async fn clients(&self) -> Result<Vec<Client>> {
+        self.lists.run(clients::list).await
+    }
+
+    async fn save_code(&self, hash: &TokenHash, code: &AuthorizationCode) -> Result<()> {
+        let (hash, code) = (*hash, code.clone());
+        self.writer
+            .run(move |db| codes::save(db, &hash, &code))
+            .await
+    }
+
+    async fn code(&self, hash: &TokenHash) -> Result<Option<AuthorizationCode>> {
+        let hash = *hash;
+        self.lookups.run(move |db| codes::find(db, &hash)).await
+    }
+
+    async fn redeem_code(
+        &self,
+        hash: &TokenHash,
+        client: &Client,
+        grant: &Grant,
+        pair: &Pair,
+        now: Timestamp,
+    ) -> Result<Redeemed> {
+        let (hash, client, grant, pair) = (*hash, client.clone(), grant.clone(), pair.clone());
+        self.writer
+            .run(move |db| codes::redeem(db, &hash, &client, &grant, &pair, now))
+            .await
+    }
+
+    async fn access_token(&self, hash: &TokenHash) -> Result<Option<AccessToken>> {
+        let hash = *hash;
+        self.lookups
+            .run(move |db| tokens::find_access(db, &hash))
+            .await
+    }
+
+    async fn refresh_token(&self, hash: &TokenHash) -> Result<Option<RefreshToken>> {
+        let hash = *hash;
+        self.lookups
+            .run(move |db| tokens::find_refresh(db, &hash))
+            .await
+    }
+
+    async fn rotate_refresh_token(
+        &self,
+        hash: &TokenHash,
+        pair: &Pair,
+        now: Timestamp,
+    ) -> Result<Rotation> {
+        let (hash, pair) = (*hash, pair.clone());
+        self.writer
+            .run(move |db| tokens::rotate(db, &hash, &pair, now))
+            .await
+    }
+
+    async fn confirm_pair(&self, refresh: &TokenHash, _now: Timestamp) -> Result<bool> {
+        let refresh = *refresh;
+        self.writer
+            .run(move |db| tokens::confirm(db, &refresh))
+            .await
+    }
+
+    async fn grant(&self, id: &GrantId) -> Result<Option<Grant>> {
+        let id = id.clone();
+        self.lookups.run(move |db| grants::find(db, &id)).await
+    }
+
+    async fn grants(&self, filter: &GrantFilter) -> Result<Vec<Grant>> {
+        let filter = filter.clone();
+        self.lists.run(move |db| grants::list(db, &filter)).await
+    }
+
+    async fn end_grant(&self, id: &GrantId, reason: EndReason, now: Timestamp) -> Result<Ended> {
+        let id = id.clone();
+        self.writer
+            .run(move |db| grants::end(db, &id, reason, now))
+            .await
+    }
+
+    async fn end_account(
+        &self,
+        account: &BareJid,
+        unless: Option<&Generation>,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Ended> {
+        let (account, unless) = (account.clone(), unless.cloned());
+        self.writer
+            .run(move |db| grants::end_account(db, &account, unless.as_ref(), reason, now))
+            .await
+    }
+
+    async fn holders(
+        &self,
+        host: &DomainPart,
+        after: Option<&BareJid>,
+        limit: usize,
+    ) -> Result<Vec<Holder>> {
+        let (host, after) = (host.clone(), after.cloned());
+        self.lists
+            .run(move |db| grants::holders(db, &host, after.as_ref(), limit))
+            .await
+    }
+
+    async fn pending_ends(&self, host: &DomainPart) -> Result<Vec<(BareJid, GrantId)>> {
+        let host = host.clone();
+        self.lists
+            .run(move |db| grants::pending_ends(db, &host))
+            .await
+    }
+
+    async fn finish_end(&self, id: &GrantId) -> Result<()> {
+        let id = id.clone();
+        self.writer.run(move |db| grants::finish_end(db, &id)).await
+    }
+
+    async fn save_session(&self, hash: &TokenHash, session: &BrowserSession) -> Result<()> {
+        let (hash, session) = (*hash, session.clone());
+        self.writer
+            .run(move |db| sessions::save(db, &hash, &session))
+            .await
+    }
+
+    async fn session(&self, hash: &TokenHash) -> Result<Option<BrowserSession>> {
+        let hash = *hash;
+        self.lookups.run(move |db| sessions::find(db, &hash)).await
+    }
+
+    async fn end_session(&self, hash: &TokenHash) -> Result<()> {
+        let hash = *hash;
+        self.writer.run(move |db| sessions::end(db, &hash)).await
+    }
+
+    async fn signing_keys(&self) -> Result<Vec<StoredKey>> {
+        self.lists.run(keys::list).await
+    }
+
+    async fn add_signing_key(&self, key: &StoredKey, now: Timestamp) -> Result<()> {
+        let key = key.clone();
+        self.writer.run(move |db| keys::add(db, &key, now)).await
+    }
+
+    async fn remove_signing_key(&self, kid: &str) -> Result<()> {
+        let kid = kid.to_owned();
+        self.writer.run(move |db| keys::remove(db, &kid)).await
+    }
+
+    async fn secret(&self, name: &str, fresh: &[u8; 32]) -> Result<[u8; 32]> {
+        let (name, fresh) = (name.to_owned(), *fresh);
+        self.writer
+            .run(move |db| keys::secret(db, &name, &fresh))
+            .await
+    }
+
+    async fn purge(&self, now: Timestamp, ended_before: Timestamp, limit: usize) -> Result<usize> {
+        self.writer
+            .run(move |db| purge::purge(db, now, ended_before, limit))
+            .await
+    }
+
+    async fn check(&self) -> Result<()> {
+        // Nothing less than writing shows that there is room to write.
+        self.writer
+            .run(|db| change(db, "UPDATE checks SET done = done + 1", []).map(drop))
+            .await?;
+        self.lookups
+            .run(|db| find(db, "SELECT done FROM checks", [], |_| Ok(())))
+            .await?
+            .ok_or_else(|| StoreError::Corrupt("the row that check writes is gone".to_owned()))
+    }
+}

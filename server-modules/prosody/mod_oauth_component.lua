@@ -1,0 +1,637 @@
+-- The Prosody end of xmpp-oauth (docs/protocol.md): lets people log in with OAUTHBEARER beside the host's
+-- own mechanisms, asks the component about every token, binds sessions to their grant, ends them with it,
+-- and holds them to their scope. It decides nothing about tokens. One source for Prosody 0.12 and 13.
+--
+--   VirtualHost "example.com"
+--     modules_enabled = { "oauth_component" }
+--     oauth_component = "oauth.example.com"       -- the JID of the Component that xmpp-oauth connects as
+--     -- oauth_component_timeout = 5              -- seconds that a login waits for the component
+--
+-- Specs: RFC 7628 (OAUTHBEARER), RFC 6120 §6 (SASL), XEP-0388 (SASL2), XEP-0198 (resumption), XEP-0493 (scopes).
+
+local async = require "util.async";
+local base64 = require "util.encodings".base64;
+local hashes = require "util.hashes";
+local id = require "util.id";
+local jid = require "util.jid";
+local net = require "util.net";
+local nodeprep = require "util.encodings".stringprep.nodeprep;
+local random = require "util.random";
+local st = require "util.stanza";
+local usermanager = require "core.usermanager";
+
+local VERSION = "0.1.0";
+local MECHANISM = "OAUTHBEARER";
+local XMLNS_ACCOUNT = "urn:xmpp-oauth:account:0";
+local XMLNS_SASL = "urn:xmpp-oauth:sasl:0";
+
+local host = prosody.hosts[module.host];
+local component = jid.prep(module:get_option_string("oauth_component", ""));
+if not component or component == "" or jid.host(component) ~= component then
+	error("mod_oauth_component needs to know xmpp-oauth: set oauth_component = \"oauth.example.com\" (the domain of "
+		.. "its Component) for VirtualHost \"" .. module.host .. "\"", 0);
+end
+local login_timeout = module:get_option_number("oauth_component_timeout", 5);
+local request_timeout = 60; -- seconds, for what no person waits for
+
+-- The host's answer to "may a password cross this stream?" holds for tokens too (the same options as mod_saslauth).
+local insecure_mechanisms = module:get_option_set("insecure_sasl_mechanisms",
+	module:get_option_boolean("allow_unencrypted_plain_auth", false) and {} or { "PLAIN", "LOGIN" });
+local plaintext_allowed = not (insecure_mechanisms:contains("PLAIN") or insecure_mechanisms:contains(MECHANISM));
+
+local active = true; -- until the module is unloaded
+
+-- The link: requests to the component and their answers --------------------------------------------------------------
+
+local pending = {}; -- id of an iq → function (answer)
+
+-- Only the component itself, over its own link. Another component may be allowed to send with any `from`.
+local function is_from_component(event)
+	local origin = event.origin;
+	return origin.type == "component" and origin.host == component and event.stanza.attr.from == component;
+end
+
+-- Sends an iq to the component. `on_answer` is called once, with the answering stanza, or nil when none came in time.
+-- Not module:send_iq, which keeps 256 requests and throws the oldest out: logins that hang would push out the others.
+local function ask(iq_type, payload, seconds, on_answer)
+	local target = prosody.hosts[component];
+	if not (target and target.modules.component) then
+		-- Sent all the same it would leave by s2s, tokens and all.
+		module:log("error", "%s is no external component of this server: add Component \"%s\" to the configuration",
+			component, component);
+		return on_answer(nil);
+	end
+
+	local iq_id, timer = id.medium(), nil;
+	local function answered(answer)
+		if not pending[iq_id] then return; end
+		pending[iq_id] = nil;
+		timer:stop();
+		on_answer(answer);
+		return true;
+	end
+	pending[iq_id] = answered;
+	timer = module:add_timer(seconds, function () answered(nil); end);
+	-- mod_component answers for a component that is not connected by the origin's `send`.
+	local origin = setmetatable({ send = answered }, { __index = host });
+	module:send(st.iq({ type = iq_type, from = module.host, to = component, id = iq_id }):add_child(payload), origin);
+end
+
+module:hook("iq/host", function (event)
+	local stanza = event.stanza;
+	if stanza.attr.type ~= "result" and stanza.attr.type ~= "error" then return; end
+	local answered = pending[stanza.attr.id];
+	if answered and is_from_component(event) then return answered(stanza); end
+end, 10);
+
+local function give_up_pending()
+	local unanswered = {};
+	for _, answered in pairs(pending) do table.insert(unanswered, answered); end
+	for _, answered in ipairs(unanswered) do answered(nil); end
+end
+
+local function is_result(answer)
+	return answer and answer.attr.type == "result";
+end
+
+-- Answers requests from the component; anyone else is refused.
+local function serve(iq_type, name, handler)
+	module:hook("iq-" .. iq_type .. "/host/" .. XMLNS_ACCOUNT .. ":" .. name, function (event)
+		if not is_from_component(event) then
+			event.origin.send(st.error_reply(event.stanza, "auth", "forbidden"));
+			return true;
+		end
+		handler(event.origin, event.stanza, event.stanza.tags[1]);
+		return true;
+	end);
+end
+
+-- Runs `work` where it may wait: some authentication providers ask over the network.
+local function in_background(origin, stanza, work)
+	async.runner(work, {
+		error = function (_, err)
+			module:log("error", "Could not answer the component: %s", err);
+			origin.send(st.error_reply(stanza, "wait", "internal-server-error"));
+		end;
+	}):run(true);
+end
+
+-- Sessions and their grants ------------------------------------------------------------------------------------------
+-- session.oauth_grant = { id = the grant, restricted = whether the scope is less than the whole account }
+
+-- Sessions that have logged in and have no resource yet, so are not in host.sessions.
+local unbound = setmetatable(module:shared("unbound"), { __mode = "k" });
+
+local function end_session(session)
+	session.log("info", "Ending the session: its OAuth grant has ended");
+	session:close({ condition = "not-authorized", text = "The access that was granted to this app has ended" });
+end
+
+local function report(session, state)
+	local grant = session.oauth_grant;
+	ask("set", st.stanza("session", { xmlns = XMLNS_ACCOUNT, username = session.username,
+		resource = session.resource, grant = grant.id, state = state }), request_timeout, function (answer)
+		if is_result(answer) and answer:get_child("gone", XMLNS_ACCOUNT)
+		and state == "open" and session.oauth_grant == grant then
+			end_session(session);
+		end
+	end);
+end
+
+-- Prosody 13: the account's own role, but never more than an ordinary member's. 0.12 has no roles.
+local function ordinary_role(username)
+	local roles = usermanager.get_all_roles and usermanager.get_all_roles(module.host);
+	local own, member = roles and usermanager.get_user_role(username, module.host), roles and roles["prosody:member"];
+	if not (own and member) then return nil; end
+	local name = (own.priority or 0) > member.priority and member.name or own.name;
+	local role = own:clone({ name = name });
+	function role:may(action, context) -- luacheck: ignore 212/self
+		return member:may(action, context) and own:may(action, context);
+	end
+	return role;
+end
+
+-- Binds a session that has just authenticated to the grant of its token.
+local function bind_grant(event)
+	local session = event.session;
+	local handler = session.sasl_handler;
+	local grant = handler and handler.oauth_grant;
+	if not grant then return; end
+	handler.oauth_grant = nil;
+	session.oauth_grant = grant;
+	session.fast_token_request = nil; -- XEP-0484: a FAST token would outlive the grant
+	if grant.restricted then session.role = ordinary_role(session.username); end
+	unbound[session] = true;
+end
+module:hook("authentication-success", bind_grant, 100);
+module:hook("sasl2/c2s/success", bind_grant, 900); -- before resumption, bind 2 and FAST act on the success
+
+module:hook("resource-bind", function (event)
+	unbound[event.session] = nil;
+	if event.session.oauth_grant then report(event.session, "open"); end
+end);
+
+module:hook("resource-unbind", function (event)
+	if event.session.oauth_grant then report(event.session, "closed"); end
+end);
+
+-- XEP-0198: `session` goes on over the connection of `newer`, so it has the rights with which that one logged in.
+local function resume(session, newer)
+	unbound[newer] = nil;
+	local old, grant = session.oauth_grant, newer.oauth_grant;
+	if not (old or grant) then return; end
+	if old and not (grant and grant.id == old.id) then report(session, "closed"); end
+	session.oauth_grant, session.role = grant, newer.role;
+	if grant then report(session, "open"); end
+end
+module:hook_global("c2s-session-updated", function (event) -- Prosody 13
+	local session = event.session;
+	if session.host ~= module.host then return; end
+	resume(session, event.from_session);
+	-- Resumed within SASL2: mod_c2s stopped reading while the login waited for the component, and would go on with
+	-- the session that has just given its connection away.
+	if session.oauth_grant and session.conn and session.conn.resume then session.conn:resume(); end
+end);
+module:hook("smacks-hibernation-end", function (event) -- Prosody 0.12 (13 has emptied `origin` by now)
+	if event.resumed and not event.origin.destroyed then resume(event.resumed, event.origin); end
+end);
+
+serve("set", "end-sessions", function (origin, stanza, request)
+	local username, grant_id = request.attr.username, request.attr.grant;
+	if not username then
+		return origin.send(st.error_reply(stanza, "modify", "bad-request", "end-sessions needs a username"));
+	end
+	local doomed = {};
+	local function consider(session)
+		local grant = session.oauth_grant;
+		if grant and session.username == username and (not grant_id or grant.id == grant_id) then
+			table.insert(doomed, session);
+		end
+	end
+	for _, session in pairs(host.sessions[username] and host.sessions[username].sessions or {}) do consider(session); end
+	for session in pairs(unbound) do consider(session); end
+	for _, session in ipairs(doomed) do end_session(session); end
+	origin.send(st.reply(stanza):tag("ended", { xmlns = XMLNS_ACCOUNT, count = ("%d"):format(#doomed) }));
+end);
+
+-- SASL OAUTHBEARER ---------------------------------------------------------------------------------------------------
+
+-- Logins that wait for the component. The caps leave memory alone when it hangs; while it answers they are not reached.
+local MAX_WAITING, MAX_WAITING_PER_ADDRESS = 1000, 100;
+local waiting, waiting_by_address = 0, {};
+
+-- Whoever has an IPv6 address has its /64.
+local function address_key(ip)
+	local packed = ip and not ip:find("^::ffff:") and net.pton(ip);
+	return packed and #packed == 16 and packed:sub(1, 8) or ip or "";
+end
+
+-- The scopes that this module enforces, and whether they are less than the whole account.
+local enforced_scopes = { ["xmpp"] = { restricted = false }, ["xmpp:client:normal"] = { restricted = true } };
+
+local function grant_of(success)
+	local grant_id = success.attr.grant;
+	if not (grant_id and #grant_id <= 64 and grant_id:find("^[%w_-]+$")) then return nil; end
+	local grant;
+	for scope in (success.attr.scope or ""):gmatch("%S+") do
+		local known = enforced_scopes[scope];
+		if known then grant = { id = grant_id, restricted = known.restricted and (not grant or grant.restricted) }; end
+	end
+	return grant;
+end
+
+-- Sends the client's message to the component and waits. Returns nil when there was no answer.
+local function ask_about(session, message)
+	local key = address_key(session.ip);
+	local from_address = waiting_by_address[key] or 0;
+	if not async.ready() or waiting >= MAX_WAITING or from_address >= MAX_WAITING_PER_ADDRESS then
+		session.log("info", "Too many OAUTHBEARER logins are waiting for %s", component);
+		return nil;
+	end
+	waiting, waiting_by_address[key] = waiting + 1, from_address + 1;
+
+	local answer;
+	local wait, done = async.waiter();
+	ask("set", st.stanza("authenticate", { xmlns = XMLNS_SASL, mechanism = MECHANISM, ip = session.ip })
+		:text(base64.encode(message)), login_timeout, function (stanza)
+		from_address = waiting_by_address[key] - 1;
+		waiting, waiting_by_address[key] = waiting - 1, from_address > 0 and from_address or nil;
+		answer = stanza;
+		done();
+	end);
+	wait();
+
+	if session.destroyed then
+		-- Nobody is left to answer, and mod_saslauth would fail on the emptied session: leave this thread to the
+		-- garbage collector.
+		async.waiter()();
+	end
+	return answer;
+end
+
+local function account_is_good(username)
+	local exists = host.users.user_exists(username); -- usermanager's says yes while a session of a removed account lives
+	if not exists then return false, "not-authorized"; end
+	if not usermanager.user_is_enabled then return true; end -- Prosody 0.12
+	local enabled, err = usermanager.user_is_enabled(username, module.host);
+	-- Prosody 13.0 says so of every provider that knows no disabled accounts (all but internal_hashed).
+	if enabled or err == "method not implemented" then return true; end
+	return false, enabled == false and "account-disabled" or "temporary-auth-failure";
+end
+
+local function accept(handler, session, success)
+	local username, domain, resource = jid.prepped_split(success.attr.jid);
+	local grant = grant_of(success);
+	if not username or domain ~= module.host or resource then
+		session.log("warn", "%s named %s, which is no account of this host", component, success.attr.jid);
+		return "failure", "not-authorized";
+	elseif not grant then
+		session.log("warn", "%s gave no grant with a scope that this module enforces", component);
+		return "failure", "not-authorized";
+	end
+	local good, condition = account_is_good(username);
+	if not good then return "failure", condition; end
+	handler.username, handler.oauth_grant = username, grant;
+	return "success";
+end
+
+local function authenticate(handler, session, message)
+	local answer = ask_about(session, message);
+	local success = is_result(answer) and answer:get_child("success", XMLNS_SASL);
+	if success then return accept(handler, session, success); end
+	local challenge = is_result(answer) and base64.decode(answer:get_child_text("challenge", XMLNS_SASL) or "");
+	if challenge and challenge ~= "" then return "challenge", challenge; end
+
+	local condition, text;
+	if answer and answer.attr.type == "error" then
+		local _;
+		_, condition, text = answer:get_error();
+	end
+	if condition == "bad-request" then return "failure", "malformed-request"; end
+	session.log(condition == "forbidden" and "error" or "info", "%s did not check the token: %s", component,
+		condition and (text and condition .. ": " .. text or condition) or "no usable answer");
+	return "failure", "temporary-auth-failure";
+end
+
+-- Prosody 13's own tokens (mod_tokenauth) all begin so.
+local function has_prosody_token(message)
+	return message:lower():find("\1auth=bearer +secret%-token:") ~= nil;
+end
+
+-- Adds OAUTHBEARER to one session's SASL handler. Everything else goes to the handler's own methods.
+local function add_mechanism(handler, session)
+	local own_mechanisms, own_select, own_process = handler.mechanisms, handler.select, handler.process;
+	local own_clean_clone = handler.clean_clone;
+	local function allowed() return session.secure or plaintext_allowed; end
+	local step = "start"; -- then "asked" for the missing initial response, "refused" with the JSON, or "theirs"
+
+	function handler:mechanisms()
+		local offered = {};
+		for mechanism in pairs(own_mechanisms(self)) do offered[mechanism] = true; end
+		if active and allowed() then offered[MECHANISM] = true; end
+		return offered;
+	end
+
+	function handler:select(mechanism)
+		if mechanism ~= MECHANISM or own_mechanisms(self)[MECHANISM] then return own_select(self, mechanism); end
+		if self.selected or not active then return nil; end
+		self.selected = mechanism;
+		return true;
+	end
+
+	local function process(self, message)
+		if step == "refused" then return "failure", "not-authorized"; end -- RFC 7628 §3.2.3: whatever it is
+		if not message and step == "start" then
+			step = "asked";
+			return "challenge", "";
+		elseif not message then
+			return "failure", "malformed-request";
+		elseif not allowed() then
+			return "failure", "encryption-required";
+		elseif not active then
+			return "failure", "temporary-auth-failure";
+		end
+		return authenticate(self, session, message);
+	end
+
+	function handler:process(message)
+		local theirs = self.selected ~= MECHANISM or step == "theirs"
+			or (step ~= "refused" and message and own_mechanisms(self)[MECHANISM] and has_prosody_token(message));
+		if theirs then
+			if self.selected == MECHANISM then step = "theirs"; end
+			return own_process(self, message);
+		end
+		local status, data, text = process(self, message);
+		if status == "challenge" and data ~= "" then step = "refused"; end
+		if status == "failure" then step, self.selected = "start", nil; end -- so that the stream can try again
+		return status, data, text;
+	end
+
+	function handler:clean_clone()
+		local clone = own_clean_clone(self);
+		if clone and active then add_mechanism(clone, session); end
+		return clone;
+	end
+end
+
+local restore_provider = function () end;
+
+-- (Re)wraps the host's authentication provider, which is the host's alone.
+local function wrap_provider()
+	restore_provider();
+	local users = host.users;
+	local own_get = users.get_sasl_handler;
+	local function get_sasl_handler(session, ...)
+		local handler = own_get(session, ...);
+		if active and handler and session then add_mechanism(handler, session); end
+		return handler;
+	end
+	users.get_sasl_handler = get_sasl_handler;
+	function restore_provider()
+		-- If somebody has wrapped it again since, ours stays below theirs and only passes on.
+		if users.get_sasl_handler == get_sasl_handler then users.get_sasl_handler = own_get; end
+	end
+end
+wrap_provider();
+module:hook("item-added/auth-provider", wrap_provider, -10); -- after the usermanager has taken it
+
+-- Scopes -------------------------------------------------------------------------------------------------------------
+-- xmpp:client:normal is everything but password change, account removal, client management and server administration.
+-- Roles (13) hold back only what asks for a permission, and on 0.12 an admin is known by the JID alone, so what such
+-- a session sends is looked at as well.
+
+local XMLNS_COMMANDS = "http://jabber.org/protocol/commands";
+local ordinary_commands = { ["urn:xmpp:invite#invite"] = true }; -- what people do with their contacts
+
+-- Changing or adding what the account can be logged in to with, and taking it away.
+local credential_namespaces = {
+	["jabber:iq:register"] = "set", -- XEP-0077: password change and account removal
+	["urn:xmpp:cam:0"] = "any", -- XEP-0494
+	["xmpp:prosody.im/protocol/manage-clients"] = "any", -- mod_client_management
+	["urn:xmpp:saslcert:1"] = "any", -- XEP-0257
+};
+
+-- Does the server itself answer there: for itself, for the account, for a component of its own or through ours?
+local function is_answered_by_server(origin, to)
+	local node, domain, resource = jid.split(to);
+	if not domain or domain == component then return true; end
+	local target = prosody.hosts[domain];
+	if not target or target.modules.component then return false; end
+	return not node or (not resource and node == origin.username and domain == origin.host);
+end
+
+local function is_forbidden(origin, stanza)
+	local to, stanza_type = stanza.attr.to, stanza.attr.type;
+	local at_server = is_answered_by_server(origin, to);
+	if stanza.name == "message" then -- to a host: announcements and the like
+		return at_server and to and not jid.node(to) and jid.host(to) ~= component;
+	elseif stanza.name ~= "iq" or (stanza_type ~= "get" and stanza_type ~= "set") then
+		return false;
+	end
+	local payload = stanza.tags[1];
+	local xmlns = payload.attr.xmlns or "";
+	if credential_namespaces[xmlns] then
+		return at_server and (credential_namespaces[xmlns] == "any" or stanza_type == "set");
+	elseif xmlns == XMLNS_COMMANDS then
+		return at_server and not (ordinary_commands[payload.attr.node] and jid.host(to) ~= component);
+	end
+	-- A server's own words (XEP-0355, XEP-0356): no client has a use for them.
+	return xmlns:find("^urn:xmpp:delegation:") ~= nil or xmlns:find("^urn:xmpp:privilege:") ~= nil;
+end
+
+module:hook("pre-stanza", function (event)
+	local origin, stanza = event.origin, event.stanza;
+	if not (origin.oauth_grant and origin.oauth_grant.restricted and is_forbidden(origin, stanza)) then return; end
+	event.reason = "outside the scope of the session's OAuth grant";
+	if stanza.attr.type ~= "error" then
+		origin.send(st.error_reply(stanza, "auth", "forbidden", "This app was not given the right to do that"));
+	end
+	return false;
+end, 1000);
+
+-- Accounts -----------------------------------------------------------------------------------------------------------
+
+-- Stored per account, so that Prosody removes it with the account, by whichever way that is removed.
+local secrets = module:open_store();
+local providers_with_records = { internal_hashed = true, internal_plain = true, insecure = true };
+
+-- Changes with the account's password and with the account. Computed from the stored record, because prosodyctl
+-- changes that from outside; under a secret key, because the password must not be guessed from it.
+local function generation_of(username)
+	if not providers_with_records[host.users.name] then return nil; end
+	local record = module:open_store("accounts"):get(username);
+	if not record then return nil; end
+	local stored = secrets:get(username);
+	if not stored then
+		stored = { secret = base64.encode(random.bytes(32)) };
+		if not secrets:set(username, stored) then return nil; end
+	end
+	local fields = { record.salt or "", record.stored_key or "", record.server_key or "", record.password or "",
+		record.created and ("%d"):format(record.created) or "" };
+	return hashes.hmac_sha256(base64.decode(stored.secret), table.concat(fields, "\0"), true):sub(1, 32);
+end
+
+local MAX_PASSWORD_CHECKS = 100; -- more than one at a time only where the provider waits
+local password_checks = 0;
+
+serve("get", "check-password", function (origin, stanza, request)
+	local username, password = request.attr.username, request:get_text() or "";
+	if not username then
+		return origin.send(st.error_reply(stanza, "modify", "bad-request", "check-password needs a username"));
+	elseif password_checks >= MAX_PASSWORD_CHECKS then
+		return origin.send(st.error_reply(stanza, "wait", "resource-constraint", "Too many checks at once"));
+	end
+	in_background(origin, stanza, function ()
+		password_checks = password_checks + 1;
+		local ok, valid = pcall(function ()
+			return nodeprep(username) == username and account_is_good(username)
+				and usermanager.test_password(username, module.host, password);
+		end);
+		password_checks = password_checks - 1;
+		assert(ok, valid);
+		if valid then
+			origin.send(st.reply(stanza):tag("valid", { xmlns = XMLNS_ACCOUNT, generation = generation_of(username) }));
+		else
+			origin.send(st.reply(stanza):tag("invalid", { xmlns = XMLNS_ACCOUNT }));
+		end
+	end);
+end);
+
+serve("get", "accounts", function (origin, stanza, request)
+	if #request.tags > 100 then
+		return origin.send(st.error_reply(stanza, "modify", "bad-request", "At most 100 accounts at once"));
+	end
+	in_background(origin, stanza, function ()
+		local reply = st.reply(stanza):tag("accounts", { xmlns = XMLNS_ACCOUNT });
+		for account in request:childtags("account", XMLNS_ACCOUNT) do
+			local username = account.attr.username or "";
+			local exists = nodeprep(username) == username and username ~= "" and host.users.user_exists(username);
+			reply:tag("account", { username = username, exists = exists and "true" or "false",
+				enabled = exists and account_is_good(username) and "true" or "false",
+				generation = exists and generation_of(username) or nil }):up();
+		end
+		origin.send(reply);
+	end);
+end);
+
+local untold = {}; -- changes that the component has not confirmed, told again at link-up
+
+local function tell_change(username, what)
+	local change = { username = username, what = what };
+	untold[username .. "/" .. what] = change;
+	ask("set", st.stanza("account-changed", { xmlns = XMLNS_ACCOUNT, username = username, what = what }),
+		request_timeout, function (answer)
+			if is_result(answer) and untold[username .. "/" .. what] == change then
+				untold[username .. "/" .. what] = nil;
+			end
+		end);
+end
+
+for event_name, what in pairs({ ["user-password-changed"] = "password", ["user-deleted"] = "deleted",
+	["user-disabled"] = "disabled" }) do
+	module:hook_global(event_name, function (event)
+		if event.host == module.host then tell_change(event.username, what); end
+	end);
+end
+
+-- Link-up ------------------------------------------------------------------------------------------------------------
+
+local function send_sessions(sessions)
+	local request = st.stanza("sessions", { xmlns = XMLNS_ACCOUNT });
+	local sent = {};
+	for _, session in ipairs(sessions) do
+		local attr = { username = session.username, resource = session.resource, grant = session.oauth_grant.id };
+		request:tag("session", attr):up();
+		sent[table.concat({ attr.username, attr.resource, attr.grant }, "\0")] = session;
+	end
+	ask("set", request, request_timeout, function (answer)
+		local list = is_result(answer) and answer:get_child("sessions", XMLNS_ACCOUNT);
+		if not list then return; end
+		for gone in list:childtags("gone", XMLNS_ACCOUNT) do
+			local attr = gone.attr;
+			local session = sent[table.concat({ attr.username or "", attr.resource or "", attr.grant or "" }, "\0")];
+			if session and session.oauth_grant and session.oauth_grant.id == attr.grant then end_session(session); end
+		end
+	end);
+end
+
+local function send_all_sessions()
+	local batch = {};
+	for _, user in pairs(host.sessions) do
+		for _, session in pairs(user.sessions) do
+			if session.oauth_grant then
+				table.insert(batch, session);
+				if #batch == 100 then
+					send_sessions(batch);
+					batch = {};
+				end
+			end
+		end
+	end
+	if batch[1] then send_sessions(batch); end
+end
+
+local function hello()
+	local greeting = st.stanza("hello", { xmlns = XMLNS_ACCOUNT, version = VERSION,
+		server = "Prosody " .. (prosody.version or "") });
+	for scope in pairs(enforced_scopes) do greeting:text_tag("scope", scope); end
+	ask("set", greeting, request_timeout, function (answer)
+		if is_result(answer) then
+			module:log("info", "%s serves this host", component);
+			send_all_sessions();
+			for _, change in pairs(untold) do tell_change(change.username, change.what); end
+		elseif answer then
+			local _, condition, text = answer:get_error();
+			module:log(condition == "forbidden" and "error" or "info", "%s does not serve this host yet: %s", component,
+				text or condition);
+		end
+	end);
+end
+
+serve("get", "hello", function (origin, stanza)
+	origin.send(st.reply(stanza));
+	hello();
+end);
+
+-- The component's host may come after this one, go, and come back.
+local function watch_component()
+	local target = prosody.hosts[component];
+	if not target then return; end
+	module:hook_object_event(target.events, "component-authenticated", hello);
+	module:hook_object_event(target.events, "component-disconnected", function (event)
+		if event.session.type == "component" then give_up_pending(); end -- not one whose handshake was refused
+	end);
+end
+module:hook_global("host-activated", function (activated)
+	if activated == component then watch_component(); end
+end);
+watch_component();
+if prosody.hosts[component] then hello(); end
+
+-- Unloading ----------------------------------------------------------------------------------------------------------
+
+local reloading = false;
+
+function module.save()
+	reloading = true;
+	return { untold = untold };
+end
+
+function module.restore(saved)
+	for key, change in pairs(saved.untold or {}) do untold[key] = change; end
+end
+
+function module.unload()
+	restore_provider();
+	-- Without the module nothing would hold these sessions to their scope, or end them.
+	if not reloading then
+		for _, user in pairs(host.sessions) do
+			for _, session in pairs(user.sessions) do
+				if session.oauth_grant then unbound[session] = true; end
+			end
+		end
+		for session in pairs(unbound) do end_session(session); end
+	end
+	active = false;
+	give_up_pending();
+end

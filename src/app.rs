@@ -1,0 +1,209 @@
+//! Builds everything once, wires the ports to each other, starts both listeners and the link, and
+//! stops them in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::http::ops::{Health, Readiness};
+use crate::http::{PagesError, Web, ops, router, server};
+use crate::keys::{KeyError, Keyring};
+use crate::oauth::{Foundation, Provider};
+use crate::secrets::{OsRandom, Random};
+use crate::storage::sqlite::SqliteStore;
+use crate::storage::{Store, StoreError};
+use crate::xmpp::{LinkState, Server};
+
+/// Why the program does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The storage.
+    #[error("storage.url: {0}")]
+    Store(#[from] StoreError),
+    /// A signing key.
+    #[error("the signing keys: {0}")]
+    Keys(#[from] KeyError),
+    /// A template or a text.
+    #[error("{0}")]
+    Pages(#[from] PagesError),
+    /// A listener.
+    #[error("{key}: cannot listen on {address}: {error}")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// What it says.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// The program, built and not yet serving.
+pub struct App {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The storage.
+    pub store: Arc<SqliteStore>,
+    /// The signing keys.
+    pub keys: Arc<Keyring>,
+    /// The link and what comes over it.
+    pub server: Arc<Server>,
+    /// The protocol.
+    pub provider: Arc<Provider>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl App {
+    /// Opens the storage and builds all that stands on it.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn build(config: Arc<Config>) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let store = Arc::new(SqliteStore::open(&config.storage.sqlite_path)?);
+        let server = Server::new(Arc::clone(&config), Arc::clone(&random));
+        let keys = Keyring::open(Arc::clone(&store) as _, Arc::clone(&clock)).await?;
+        let provider = Provider::new(Foundation {
+            config: Arc::clone(&config),
+            store: Arc::clone(&store) as _,
+            accounts: Arc::clone(&server) as _,
+            keys: Arc::clone(&keys),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+        });
+        Ok(Self {
+            provider: Arc::new(provider.await?),
+            config,
+            store,
+            keys,
+            server,
+            clock,
+            random,
+        })
+    }
+
+    /// Serves until `stop` turns true; then lets what is under way end, and closes the storage.
+    ///
+    /// # Errors
+    /// A template is broken, or a listener's address is taken.
+    pub async fn serve(&self, stop: watch::Receiver<bool>) -> Result<(), StartError> {
+        let web = Web::new(
+            &self.config,
+            Arc::clone(&self.provider),
+            Arc::clone(&self.random),
+        )?;
+        let http = &self.config.http;
+        let public = listen("http.listen", http.listen).await?;
+        let ops = match http.ops_listen {
+            Some(address) => Some(listen("http.ops_listen", address).await?),
+            None => None,
+        };
+        let limits = server::Limits {
+            max_connections: self.config.limits.max_connections,
+            head_timeout: self.config.limits.request_timeout,
+        };
+        // The link goes down last: requests under way may still need to ask.
+        let (unlink, unlinked) = watch::channel(false);
+        let link = tokio::spawn(
+            Arc::clone(&self.server).run(Arc::clone(&self.provider), turned(unlinked)),
+        );
+        let mut doors = JoinSet::new();
+        doors.spawn(server::serve(public, router(web), limits, stop.clone()));
+        if let Some(ops) = ops {
+            let health = Arc::new(Vitals {
+                link: self.server.link_state(),
+                store: Arc::clone(&self.store) as _,
+            });
+            doors.spawn(server::serve(
+                ops,
+                ops::router(health),
+                limits,
+                stop.clone(),
+            ));
+        }
+        doors.spawn(clean_up(
+            Arc::clone(&self.store) as _,
+            Arc::clone(&self.clock),
+            stop,
+        ));
+        tracing::info!(listen = %http.listen, issuer = http.issuer(), "serving");
+        while doors.join_next().await.is_some() {}
+        unlink.send_replace(true);
+        if let Err(error) = link.await {
+            tracing::error!(%error, "the link did not end well");
+        }
+        self.store.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn turned(mut switch: watch::Receiver<bool>) {
+    // the sender gone means the same
+    let _ = switch.wait_for(|on| *on).await;
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Listen {
+            key,
+            address,
+            error,
+        })
+}
+
+struct Vitals {
+    link: watch::Receiver<LinkState>,
+    store: Arc<dyn Store>,
+}
+
+#[async_trait]
+impl Health for Vitals {
+    async fn readiness(&self) -> Readiness {
+        let link = match &*self.link.borrow() {
+            LinkState::Up => "up".to_owned(),
+            LinkState::Connecting => "connecting".to_owned(),
+            LinkState::Down(why) => why.to_string(),
+        };
+        let storage = match self.store.check().await {
+            Ok(()) => "up".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Readiness { link, storage }
+    }
+}
+
+/// How long ended grants are kept, for whoever wants to know what happened.
+const ENDED_KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+/// How many rows of a kind go at once: few enough that nobody waits for it.
+const PURGE_STEP: usize = 500;
+
+/// Deletes what serves no purpose any more, in small steps.
+async fn clean_up(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+    let mut pause = std::time::Duration::from_secs(60);
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let now = clock.now();
+        pause = match store.purge(now, now - ENDED_KEPT, PURGE_STEP).await {
+            Ok(0) => std::time::Duration::from_secs(60),
+            Ok(_) => std::time::Duration::from_millis(200),
+            Err(error) => {
+                tracing::warn!(%error, "the storage could not be cleaned up");
+                std::time::Duration::from_secs(60)
+            }
+        };
+    }
+}

@@ -1,0 +1,240 @@
+//! The sections about this machine: the link, the XMPP server, the listeners and the database.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+use super::reader::Section;
+use super::values::{
+    Value, domain, expected, filled_in, host_and_port, host_of, is_loopback, one_of, public_url,
+    quoted,
+};
+use super::{Authentication, C2s, C2sTls, Component, Http, Storage, Xmpp};
+
+pub(super) fn component(section: &Section<'_>, file: Option<&Path>) -> Option<Component> {
+    let jid = section.required(
+        "jid",
+        "the component's domain in the server's config",
+        domain,
+    );
+    let secret = section.secret("secret", "secret_file", filled_in);
+    if !section.has("secret_file") {
+        section.require(
+            "secret",
+            "the component's secret in the server's config (or component.secret_file, a file \
+             with it)",
+        );
+    }
+    warn_of_secret_in(section, "secret", file);
+    let server = section
+        .text("server", host_and_port)
+        .unwrap_or_else(|| "127.0.0.1:5347".to_owned());
+    let allow_plaintext_network = section.flag("allow_plaintext_network").unwrap_or(false);
+    if !is_loopback(host_of(&server)) && !allow_plaintext_network {
+        section.problem(
+            "server",
+            &format!(
+                "must be on loopback (127.0.0.1, [::1], localhost), not {}: the link is plaintext \
+                 and carries passwords. Where a tunnel protects it, set \
+                 component.allow_plaintext_network = true",
+                quoted(&server)
+            ),
+        );
+    }
+    let max_stanza_size = section
+        .number("max_stanza_size", 10_000..=16 * 1024 * 1024)
+        .unwrap_or(512 * 1024);
+    let timeout = section
+        .duration("timeout", "1s", "1m")
+        .unwrap_or(Duration::from_secs(5));
+    Some(Component {
+        jid: jid?,
+        secret: secret?,
+        server,
+        allow_plaintext_network,
+        max_stanza_size,
+        timeout,
+    })
+}
+
+/// A secret in the config file itself is as private as the file.
+pub(super) fn warn_of_secret_in(section: &Section<'_>, key: &str, file: Option<&Path>) {
+    if let Some(file) = file.filter(|_| section.has(key)) {
+        section.warn_if_others_can_read(file);
+    }
+}
+
+pub(super) fn xmpp(section: &Section<'_>, component: Option<&jid::DomainRef>) -> Option<Xmpp> {
+    section.require(
+        "hosts",
+        "the domains whose accounts may log in, such as [\"example.com\"]",
+    );
+    let hosts = section.list("hosts", |text| {
+        let host = domain(text)?;
+        if component.is_some_and(|jid| jid.as_str() == host.as_str()) {
+            return Err(format!(
+                "is component.jid itself: {} has no accounts",
+                quoted(text)
+            ));
+        }
+        Ok(host)
+    });
+    if hosts.as_ref().is_some_and(Vec::is_empty) {
+        section.problem("hosts", "must name at least one domain");
+    }
+    let authentication = section
+        .text("authentication", |text| {
+            one_of(
+                &[
+                    ("module", Authentication::Module),
+                    ("c2s", Authentication::C2s),
+                ],
+                text,
+            )
+        })
+        .unwrap_or(Authentication::Module);
+    let max_password_checks = section
+        .number("max_password_checks", 1..=1000)
+        .unwrap_or(16);
+    let hosts = hosts.unwrap_or_default();
+    let c2s = section.section("c2s", |section| c2s(section, &hosts));
+    Some(Xmpp {
+        hosts,
+        authentication,
+        c2s,
+        max_password_checks,
+    })
+}
+
+fn c2s(section: &Section<'_>, hosts: &[jid::DomainPart]) -> C2s {
+    let address = section.text("address", host_and_port);
+    let tls = section
+        .text("tls", |text| {
+            one_of(
+                &[
+                    ("starttls", C2sTls::Starttls),
+                    ("direct", C2sTls::Direct),
+                    ("none", C2sTls::None),
+                ],
+                text,
+            )
+        })
+        .unwrap_or(C2sTls::Starttls);
+    let on_loopback = match &address {
+        Some(address) => is_loopback(host_of(address)),
+        None => hosts.iter().all(|host| is_loopback(host.as_str())),
+    };
+    if tls == C2sTls::None && !on_loopback {
+        section.problem(
+            "tls",
+            "may be \"none\" only with xmpp.c2s.address on loopback (127.0.0.1, [::1], localhost): \
+             passwords would travel in the open",
+        );
+    }
+    let ca_file = existing(section, "ca_file", "a file", Path::is_file);
+    let mechanisms = section
+        .list("mechanisms", |text| {
+            one_of(&MECHANISMS.map(|name| (name, name)), text).map(str::to_owned)
+        })
+        .unwrap_or_else(|| MECHANISMS.map(str::to_owned).to_vec());
+    if mechanisms.is_empty() {
+        section.problem("mechanisms", "must name at least one mechanism");
+    }
+    C2s {
+        address,
+        tls,
+        ca_file,
+        mechanisms,
+    }
+}
+
+/// The SASL mechanisms that can check a password, the best first.
+const MECHANISMS: [&str; 3] = ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"];
+
+/// A path to something that must be there.
+pub(super) fn existing(
+    section: &Section<'_>,
+    key: &'static str,
+    what: &str,
+    is_there: impl FnOnce(&Path) -> bool,
+) -> Option<PathBuf> {
+    let path = section.path(key)?;
+    if !is_there(&path) {
+        section.problem(
+            key,
+            &format!("must be {what} that exists, unlike {}", path.display()),
+        );
+    }
+    Some(path)
+}
+
+pub(super) fn http(section: &Section<'_>) -> Option<Http> {
+    let listen = section
+        .text("listen", listening)
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8480)));
+    let public_url = section.required(
+        "public_url",
+        "the URL under which people and clients reach this, such as \"https://auth.example.com\"",
+        public_url,
+    );
+    let trusted_proxies = section
+        .list("trusted_proxies", |text| {
+            text.parse::<IpAddr>()
+                .map_err(|_| expected("an IP address", &quoted(text)))
+        })
+        .unwrap_or_else(|| {
+            vec![
+                IpAddr::from([127, 0, 0, 1]),
+                IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+            ]
+        });
+    let ops_listen = section
+        .text("ops_listen", |text| match text {
+            "none" => Ok(None),
+            _ => listening(text)
+                .map(Some)
+                .map_err(|wrong| wrong.replacen("must be ", "must be \"none\" or ", 1)),
+        })
+        .unwrap_or_else(|| Some(SocketAddr::from(([127, 0, 0, 1], 8481))));
+    if ops_listen == Some(listen) && listen.port() != 0 {
+        section.problem(
+            "ops_listen",
+            "must differ from http.listen: health and metrics are not for the public",
+        );
+    }
+    Some(Http {
+        listen,
+        public_url: public_url?,
+        trusted_proxies,
+        ops_listen,
+    })
+}
+
+fn listening(text: &str) -> Value<SocketAddr> {
+    text.parse().map_err(|_| {
+        expected(
+            "an IP address and a port such as \"127.0.0.1:8480\" or \"[::]:8480\"",
+            &quoted(text),
+        )
+    })
+}
+
+pub(super) fn storage(section: &Section<'_>) -> Storage {
+    let sqlite_path = section
+        .text("url", |text| match text.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() && !path.starts_with("//") => Ok(section.absolute(path)),
+            _ => Err(expected("\"sqlite:PATH\"", &without_password(text))),
+        })
+        .unwrap_or_else(|| section.absolute("xmpp-oauth.db"));
+    Storage { sqlite_path }
+}
+
+/// A database's URL without the password that it may hold.
+fn without_password(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url) if url.password().is_some() => format!("\"{}:…\"", url.scheme()),
+        _ => quoted(text),
+    }
+}

@@ -1,0 +1,259 @@
+//! The authorization endpoint and the consent page.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use url::{Host, Url};
+
+use super::answer::{Forms, Refused, redirect, status_of};
+use super::login::SWITCH_PATH;
+use super::pages::{
+    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
+    SendsTo, SwitchAccount,
+};
+use super::request::{form, form_pairs, pairs};
+use super::{Shared, Web};
+use crate::model::{ApplicationType, Client};
+use crate::oauth::authorize::{Answer, AnswerTo, AuthorizationRequest, Refusal};
+use crate::oauth::login::CurrentSession;
+use crate::oauth::redirect_uri::RedirectKind;
+use crate::oauth::{ErrorCode, OauthError};
+
+/// Where the consent form is posted.
+pub(super) const CONSENT_PATH: &str = "/consent";
+
+/// GET /oauth2/authorize
+pub(super) async fn get(
+    State(web): State<Shared>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    start(&web, &headers, query.unwrap_or_default()).await
+}
+
+/// POST /oauth2/authorize (OIDC Core §3.1.2.1)
+pub(super) async fn post(
+    State(web): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let pairs = form_pairs(&web, &headers, body).await?;
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish();
+    Ok(start(&web, &headers, query).await)
+}
+
+async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response {
+    let request = match check(web, headers, &raw_request).await {
+        Ok(request) => request,
+        Err(response) => return response,
+    };
+    let answer_to = &request.answer_to;
+    let current = match session(web, headers).await {
+        Ok(current) => current,
+        Err(error) => return web.refuse(headers, answer_to, &error).await,
+    };
+    let must_log_in = web.provider.must_log_in(&request, current.as_ref());
+    let current = current.filter(|_| !must_log_in);
+    match (current, request.prompt.none) {
+        (None, true) => {
+            let error = OauthError::new(ErrorCode::LoginRequired, "nobody is logged in here");
+            web.refuse(headers, answer_to, &error).await
+        }
+        (None, false) => web.login_page(headers, &request, &raw_request, None, None),
+        (Some(_), true) => {
+            let error = OauthError::new(ErrorCode::ConsentRequired, "the person must be asked");
+            web.refuse(headers, answer_to, &error).await
+        }
+        (Some(current), false) => ask(web, headers, &request, &raw_request, &current).await,
+    }
+}
+
+/// The consent page.
+async fn ask(
+    web: &Web,
+    headers: &HeaderMap,
+    request: &AuthorizationRequest,
+    raw_request: &str,
+    current: &CurrentSession,
+) -> Response {
+    let question = match web.provider.question(request, raw_request, current) {
+        Ok(question) => question,
+        Err(error) => return web.refuse(headers, &request.answer_to, &error).await,
+    };
+    let scopes = question
+        .scopes
+        .iter()
+        .map(|scope| ScopeView::new(scope.as_str()));
+    let (form_cookie, is_new) = web.form_cookie(headers);
+    let page = ConsentPage {
+        client: client_view(&request.client),
+        account: current.session.account.to_string(),
+        scopes: scopes.collect(),
+        sends_to: SendsTo::new(&request.answer_to.redirect_uri),
+        action: CONSENT_PATH.to_owned(),
+        request: raw_request.to_owned(),
+        ticket: question.ticket,
+        switch_account: Some(SwitchAccount {
+            action: SWITCH_PATH.to_owned(),
+            csrf: web.provider.form_token(&form_cookie),
+            continue_to: raw_request.to_owned(),
+        }),
+    };
+    let html = web.pages.render_consent(&page, &web.locale(headers, None));
+    let mut response = web.page(StatusCode::OK, html, &Forms::Anywhere);
+    if is_new {
+        web.set_form_cookie(&mut response, &form_cookie);
+    }
+    response
+}
+
+/// POST /consent
+pub(super) async fn decide(
+    State(web): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let params = form(&web, &headers, body).await?;
+    let raw_request = params.get("request").unwrap_or("");
+    let request = match check(&web, &headers, raw_request).await {
+        Ok(request) => request,
+        Err(response) => return Ok(response),
+    };
+    let current = match session(&web, &headers).await {
+        Ok(Some(current)) => current,
+        Ok(None) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
+        Err(error) => return Ok(web.refuse(&headers, &request.answer_to, &error).await),
+    };
+    let allowed = match params.get("decision") {
+        Some("allow") => true,
+        Some("deny") => false,
+        _ => {
+            let sentence = "decision must be allow or deny";
+            return Err(Refused::new(StatusCode::BAD_REQUEST, sentence));
+        }
+    };
+    let ticket = params.get("ticket").unwrap_or("");
+    let decided = web
+        .provider
+        .decide(&request, raw_request, &current, ticket, allowed)
+        .await;
+    Ok(match decided {
+        Ok(Ok(answer)) => web.answer_client(&headers, &request, answer),
+        // too old, or not this browser's: put the question again rather than guess
+        Ok(Err(not_this_form)) => {
+            tracing::info!(account = %current.session.account, "{not_this_form}");
+            ask(&web, &headers, &request, raw_request, &current).await
+        }
+        Err(error) => {
+            web.refuse(&headers, &request.answer_to, &error.into())
+                .await
+        }
+    })
+}
+
+/// The request that a query or form stands for, or what the person sees instead.
+pub(super) async fn check(
+    web: &Web,
+    headers: &HeaderMap,
+    raw_request: &str,
+) -> Result<AuthorizationRequest, Response> {
+    let locale = web.locale(headers, None);
+    let Ok(pairs) = pairs(raw_request) else {
+        let sentence = "The request is not well-formed.";
+        return Err(web.error_page(&locale, StatusCode::BAD_REQUEST, sentence, None));
+    };
+    match web.provider.check_authorization(pairs).await {
+        Ok(request) => Ok(request),
+        Err(Refusal::Page(error)) => Err(web.oauth_error_page(&locale, &error)),
+        Err(Refusal::Client(answer_to, error)) => {
+            Err(web.refuse(headers, &answer_to, &error).await)
+        }
+    }
+}
+
+async fn session(web: &Web, headers: &HeaderMap) -> Result<Option<CurrentSession>, OauthError> {
+    match web.session_cookie(headers) {
+        Some(cookie) => Ok(web.provider.current_session(cookie).await?),
+        None => Ok(None),
+    }
+}
+
+impl Web {
+    /// Hands a person's decision to the client: by the browser, or by showing it.
+    fn answer_client(
+        &self,
+        headers: &HeaderMap,
+        request: &AuthorizationRequest,
+        answer: Answer,
+    ) -> Response {
+        let locale = self.locale(headers, None);
+        match answer {
+            Answer::Redirect(to) => redirect(&to),
+            Answer::Show(Ok(code)) => {
+                let client = client_view(&request.client);
+                let html = self.pages.render_code(&CodePage { client, code }, &locale);
+                self.page(StatusCode::OK, html, &Forms::Here)
+            }
+            Answer::Show(Err(error)) => self.oauth_error_page(&locale, &error),
+        }
+    }
+
+    /// Tells the client that it gets nothing. Anyone can register an address to be sent to, so nobody is
+    /// sent there by a link alone: they must have logged in here, or follow a link on our own page
+    /// (RFC 9700 §4.11.2). What was to be silent comes back silently.
+    async fn refuse(
+        &self,
+        headers: &HeaderMap,
+        answer_to: &AnswerTo,
+        error: &OauthError,
+    ) -> Response {
+        let locale = self.locale(headers, None);
+        let answer = answer_to.with_error(self.settings().issuer(), error);
+        let Answer::Redirect(to) = answer else {
+            return self.oauth_error_page(&locale, error);
+        };
+        let is_logged_in = matches!(session(self, headers).await, Ok(Some(_)));
+        if is_logged_in || answer_to.is_silent {
+            return redirect(&to);
+        }
+        let back = ErrorLink {
+            href: to,
+            text: LinkText::BackToApp,
+        };
+        self.error_page(&locale, status_of(error), &error.description, Some(back))
+    }
+}
+
+/// What people see of a client.
+pub(super) fn client_view(client: &Client) -> ClientView {
+    let metadata = &client.metadata;
+    ClientView::new(&ClientMetadata {
+        name: &metadata.client_name,
+        kind: match metadata.application_type {
+            ApplicationType::Web => ClientKind::Web,
+            ApplicationType::Native => ClientKind::Native,
+        },
+        client_uri: metadata.client_uri.as_ref().map(Url::as_str),
+        policy_uri: metadata.policy_uri.as_ref().map(Url::as_str),
+        tos_uri: metadata.tos_uri.as_ref().map(Url::as_str),
+    })
+}
+
+/// Where the login form may lead: a login that was asked for in vain goes on to the client.
+pub(super) fn forms_to(answer_to: &AnswerTo) -> Forms {
+    let source = Url::parse(&answer_to.redirect_uri)
+        .ok()
+        .and_then(|url| match answer_to.kind {
+            RedirectKind::OutOfBand => None,
+            RedirectKind::PrivateScheme => Some(format!("{}:", url.scheme())),
+            RedirectKind::Web | RedirectKind::Loopback => match url.host()? {
+                // CSP3 §2.3.1 has no way to write an IPv6 address
+                Host::Ipv6(_) => Some(format!("{}:", url.scheme())),
+                _ => Some(url.origin().ascii_serialization()),
+            },
+        });
+    source.map_or(Forms::Here, Forms::HereAnd)
+}

@@ -1,0 +1,44 @@
+//! Documents that anyone may read and keep: metadata, keys, the stylesheet.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+
+use super::Shared;
+use super::answer::{json_answer, set};
+
+/// GET /.well-known/oauth-authorization-server and /.well-known/openid-configuration
+pub(super) async fn metadata(State(web): State<Shared>) -> Response {
+    public(
+        json_answer(StatusCode::OK, &web.provider.metadata()),
+        "public, max-age=60",
+    )
+}
+
+/// GET /oauth2/jwks
+pub(super) async fn jwks(State(web): State<Shared>) -> Response {
+    public(
+        json_answer(StatusCode::OK, &web.provider.jwks().await),
+        "public, max-age=300",
+    )
+}
+
+/// GET of the stylesheet, whose path changes with its content.
+pub(super) async fn stylesheet(State(web): State<Shared>) -> Response {
+    let mut response = Body::from(web.pages.stylesheet().css.clone()).into_response();
+    set(
+        &mut response,
+        header::CONTENT_TYPE,
+        "text/css; charset=utf-8",
+    );
+    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    public(response, "public, max-age=31536000, immutable")
+}
+
+fn public(mut response: Response, cache: &'static str) -> Response {
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, http::HeaderValue::from_static(cache));
+    response
+}

@@ -1,0 +1,197 @@
+//! Reading requests strictly: what is not well-formed is refused with a sentence, before any rule of
+//! OAuth is asked.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
+
+use super::Web;
+use super::answer::Refused;
+use crate::limits::{AddressKey, address_key};
+use crate::oauth::{Params, Repeated};
+use crate::secrets::Secret;
+
+/// Who is at the other end of the connection; put there by the listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// The address that a request came from: the peer's, or what a trusted proxy says of it. Of a list of
+/// proxies, the last entry that no trusted proxy stands for counts: whatever is further left, the
+/// sender may have made up.
+pub(super) fn client_address(web: &Web, peer: Peer, headers: &HeaderMap) -> IpAddr {
+    let mut address = peer.0.ip().to_canonical();
+    let forwarded = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = forwarded
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    for hop in hops.into_iter().rev() {
+        if !web.trusts(address) {
+            break;
+        }
+        let Ok(named) = hop
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>()
+        else {
+            break;
+        };
+        address = named.to_canonical();
+    }
+    address
+}
+
+/// What brakes count by.
+pub(super) fn address_to_brake(web: &Web, peer: Peer, headers: &HeaderMap) -> AddressKey {
+    address_key(client_address(web, peer, headers))
+}
+
+/// The whole body, within the operator's limits of size and time.
+pub(super) async fn body(web: &Web, body: Body) -> Result<Bytes, Refused> {
+    let limits = &web.provider.config().limits;
+    let read = Limited::new(body, limits.max_body_size).collect();
+    match tokio::time::timeout(limits.request_timeout.max(Duration::from_secs(1)), read).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refused::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than {} bytes", limits.max_body_size),
+        )),
+        Ok(Err(_)) => Err(Refused::new(
+            StatusCode::BAD_REQUEST,
+            "the body ended early",
+        )),
+        Err(_) => Err(Refused::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body took too long to arrive",
+        )),
+    }
+}
+
+/// The pairs of a form body (RFC 6749 appendix B).
+pub(super) async fn form_pairs(
+    web: &Web,
+    headers: &HeaderMap,
+    content: Body,
+) -> Result<Vec<(String, String)>, Refused> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Refused::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must be a form: Content-Type application/x-www-form-urlencoded",
+        ));
+    }
+    let bytes = body(web, content).await?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Refused::new(StatusCode::BAD_REQUEST, "the body is not UTF-8"))?;
+    pairs(text)
+}
+
+/// The parameters of a form body, each at most once.
+pub(super) async fn form(web: &Web, headers: &HeaderMap, content: Body) -> Result<Params, Refused> {
+    params(form_pairs(web, headers, content).await?)
+}
+
+/// Refuses parameters that stand more than once.
+pub(super) fn params(pairs: Vec<(String, String)>) -> Result<Params, Refused> {
+    Params::new(pairs).map_err(|Repeated(name)| {
+        Refused::new(
+            StatusCode::BAD_REQUEST,
+            format!("the parameter {name} stands more than once"),
+        )
+    })
+}
+
+/// Decodes `application/x-www-form-urlencoded` text, which must be UTF-8 underneath.
+pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, Refused> {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect()
+}
+
+fn decode(text: &str) -> Result<String, Refused> {
+    let spaced = text.replace('+', " ");
+    match percent_decode_str(&spaced).decode_utf8() {
+        Ok(decoded) if !decoded.contains('\0') => Ok(decoded.into_owned()),
+        _ => Err(Refused::new(
+            StatusCode::BAD_REQUEST,
+            "a parameter is not UTF-8, or has a NUL in it",
+        )),
+    }
+}
+
+/// `Authorization: Basic` (RFC 6749 §2.3.1: both parts form-encoded before they are joined).
+pub(super) fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, Refused> {
+    let Some(credentials) = scheme(headers, "basic") else {
+        return Ok(None);
+    };
+    let broken = || {
+        Refused::new(
+            StatusCode::BAD_REQUEST,
+            "the Authorization header is not valid HTTP Basic",
+        )
+    };
+    let decoded = STANDARD.decode(credentials).map_err(|_| broken())?;
+    let decoded = String::from_utf8(decoded).map_err(|_| broken())?;
+    let (id, secret) = decoded.split_once(':').ok_or_else(broken)?;
+    Ok(Some((decode(id)?, Secret::new(decode(secret)?))))
+}
+
+/// `Authorization: Bearer` (RFC 6750 §2.1).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    scheme(headers, "bearer")
+}
+
+fn scheme<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    let (name, credentials) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    name.eq_ignore_ascii_case(wanted)
+        .then(|| credentials.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_utf_8_and_nul_are_refused() {
+        assert!(pairs("a=%ff").is_err());
+        assert!(pairs("a=%00").is_err());
+        let decoded = pairs("a=b+c%26&d&&e=%C3%A9").unwrap();
+        let expected = [("a", "b c&"), ("d", ""), ("e", "é")];
+        assert!(
+            decoded
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.as_str()))
+                .eq(expected)
+        );
+    }
+
+    #[test]
+    fn basic_credentials_are_form_encoded_underneath() {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", "Basic YSUzQWI6Yytk".parse().unwrap());
+        let (id, secret) = basic(&headers).unwrap().unwrap();
+        assert_eq!((id.as_str(), secret.expose()), ("a:b", "c d"));
+    }
+}

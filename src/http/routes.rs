@@ -1,0 +1,81 @@
+//! The one route table, and what answers where no route does.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{HeaderMap, Method, StatusCode, Uri};
+
+use super::answer::{Refused, wants_page};
+use super::{Shared, Web, authorize, discovery, login, register, token, userinfo};
+use crate::oauth::discovery::{METADATA_PATH, OPENID_CONFIGURATION_PATH, path};
+
+/// The longest path and query; a `client_id` alone may have 4 KiB.
+const MAX_URI: usize = 16 * 1024;
+
+/// All endpoints and pages.
+pub fn router(web: Web) -> Router {
+    let stylesheet = web.pages.stylesheet().path.clone();
+    Router::new()
+        .route(METADATA_PATH, get(discovery::metadata))
+        .route(OPENID_CONFIGURATION_PATH, get(discovery::metadata))
+        .route(path::JWKS, get(discovery::jwks))
+        .route(path::REGISTER, post(register::post))
+        .route(path::AUTHORIZE, get(authorize::get).post(authorize::post))
+        .route(path::TOKEN, post(token::token))
+        .route(path::REVOKE, post(token::revoke))
+        .route(path::INTROSPECT, post(token::introspect))
+        .route(path::USERINFO, get(userinfo::get).post(userinfo::post))
+        .route(login::LOGIN_PATH, get(login::get).post(login::post))
+        .route(login::SWITCH_PATH, post(login::switch))
+        .route(authorize::CONSENT_PATH, post(authorize::decide))
+        .route(&stylesheet, get(discovery::stylesheet))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(check_uri))
+        .with_state(Arc::new(web))
+}
+
+async fn check_uri(request: Request, next: Next) -> Response {
+    let length = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |text| text.as_str().len());
+    if length > MAX_URI {
+        return Refused::new(
+            StatusCode::URI_TOO_LONG,
+            format!("the address is longer than {MAX_URI} bytes"),
+        )
+        .into_response();
+    }
+    next.run(request).await
+}
+
+async fn not_found(State(web): State<Shared>, headers: HeaderMap, uri: Uri) -> Response {
+    tracing::debug!(path = uri.path(), "nothing is here");
+    nowhere(
+        &web,
+        &headers,
+        StatusCode::NOT_FOUND,
+        "There is nothing at this address.",
+    )
+}
+
+async fn method_not_allowed(
+    State(web): State<Shared>,
+    headers: HeaderMap,
+    method: Method,
+) -> Response {
+    let sentence = format!("This address does not take {method}.");
+    nowhere(&web, &headers, StatusCode::METHOD_NOT_ALLOWED, &sentence)
+}
+
+fn nowhere(web: &Web, headers: &HeaderMap, status: StatusCode, sentence: &str) -> Response {
+    if wants_page(headers) {
+        return web.error_page(&web.locale(headers, None), status, sentence, None);
+    }
+    Refused::new(status, sentence).into_response()
+}

@@ -1,0 +1,83 @@
+//! Is this access token good? The path that every check of a token takes: from memory when the token
+//! was seen before, and then without disk and without lock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Provider;
+use crate::clock::Timestamp;
+use crate::model::{Grant, ScopeSet};
+use crate::secrets::{TokenHash, TokenKind};
+use crate::storage::StoreError;
+
+/// The longest text that is looked up as a token.
+const MAX_TOKEN: usize = 64;
+
+/// A live access token.
+#[derive(Debug)]
+pub struct Access {
+    /// The grant that it belongs to.
+    pub grant: Grant,
+    /// What this token may do.
+    pub scopes: ScopeSet,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// The refresh token that it came with, and whether the pair's first use has been recorded.
+    pair: Option<TokenHash>,
+    confirmed: AtomicBool,
+}
+
+impl Provider {
+    /// The access token, if it is live. Its first use is recorded before this answers, so that the
+    /// refresh token that it was exchanged for can no longer be shown.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn access(&self, token: &str) -> Result<Option<Arc<Access>>, StoreError> {
+        if token.len() > MAX_TOKEN || !TokenKind::Access.is_kind_of(token) {
+            return Ok(None);
+        }
+        let hash = TokenHash::of(token);
+        let Some(access) = self.look_up(&hash).await? else {
+            return Ok(None);
+        };
+        if access.expires_at <= self.now() {
+            return Ok(None);
+        }
+        if !access.confirmed.load(Ordering::Acquire) {
+            if let Some(pair) = &access.pair
+                && !self.store.confirm_pair(pair, self.now()).await?
+            {
+                return Ok(None);
+            }
+            access.confirmed.store(true, Ordering::Release);
+        }
+        Ok(Some(access))
+    }
+
+    async fn look_up(&self, hash: &TokenHash) -> Result<Option<Arc<Access>>, StoreError> {
+        if let Some(access) = self.tokens.get(hash) {
+            return Ok(Some(access));
+        }
+        let epoch = self.tokens.epoch(hash);
+        let Some(stored) = self.store.access_token(hash).await? else {
+            return Ok(None);
+        };
+        // a host that is served no longer answers for none of its accounts
+        if !self.config.xmpp.serves(stored.grant.account.domain()) {
+            return Ok(None);
+        }
+        let access = Arc::new(Access {
+            confirmed: AtomicBool::new(stored.unconfirmed_pair.is_none()),
+            pair: stored.unconfirmed_pair,
+            grant: stored.grant,
+            scopes: stored.scopes,
+            issued_at: stored.issued_at,
+            expires_at: stored.expires_at,
+        });
+        self.tokens.insert(*hash, epoch, Arc::clone(&access));
+        Ok(Some(access))
+    }
+}

@@ -1,0 +1,427 @@
+//! The authorization endpoint (RFC 6749 §4.1.1, OIDC Core §3.1.2): a list of checks on a request,
+//! before any person is asked. Until the redirect URI is known to be the client's own, what is wrong
+//! is shown to the person and never sent anywhere (RFC 9700 §4.11).
+
+use std::sync::Arc;
+
+use url::form_urlencoded;
+
+use super::redirect_uri::{self, RedirectKind};
+use super::{ErrorCode, OauthError, Params, Provider, Repeated};
+use crate::model::{Client, CodeChallenge, CodeChallengeMethod, ResponseType, Scope, ScopeSet};
+
+/// A request that may be put before a person.
+#[derive(Clone, Debug)]
+pub struct AuthorizationRequest {
+    /// Who asks.
+    pub client: Arc<Client>,
+    /// Where the answer goes.
+    pub answer_to: AnswerTo,
+    /// Whether the request named its `redirect_uri` (RFC 6749 §4.1.3).
+    pub redirect_uri_named: bool,
+    /// What is asked for, of what the client may ask for.
+    pub scopes: ScopeSet,
+    /// PKCE.
+    pub code_challenge: Option<CodeChallenge>,
+    /// OIDC Core §3.1.2.1.
+    pub nonce: Option<String>,
+    /// OIDC Core §3.1.2.1 `prompt`.
+    pub prompt: Prompt,
+    /// The longest time, in seconds, since the person gave their password.
+    pub max_age: Option<u64>,
+    /// Whom the client thinks it is: fills the login form.
+    pub login_hint: Option<String>,
+}
+
+/// How the person is to be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// Not at all.
+    pub none: bool,
+    /// Their password, even if they are logged in.
+    pub login: bool,
+    /// Which account.
+    pub select_account: bool,
+}
+
+/// Where, and how, an answer goes to the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerTo {
+    /// The redirect URI.
+    pub redirect_uri: String,
+    /// Its kind.
+    pub kind: RedirectKind,
+    /// How parameters are added.
+    pub response_mode: ResponseMode,
+    /// Repeated to the client as it came.
+    pub state: Option<String>,
+    /// The client wants an answer without anybody being asked (`prompt=none`, OIDC Core §3.1.2.1).
+    pub is_silent: bool,
+}
+
+/// `response_mode` (OAuth 2.0 Multiple Response Types §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseMode {
+    /// In the query.
+    Query,
+    /// In the fragment.
+    Fragment,
+}
+
+/// What became of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Send the browser there.
+    Redirect(String),
+    /// Show the code (or the error) to the person: there is nowhere to redirect to.
+    Show(Result<String, OauthError>),
+}
+
+/// Why a request is not put before a person.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The client or its redirect URI is not known: tell the person, nobody else.
+    Page(OauthError),
+    /// Tell the client.
+    Client(AnswerTo, OauthError),
+}
+
+impl Provider {
+    /// Checks a request.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn check_authorization(
+        &self,
+        pairs: Vec<(String, String)>,
+    ) -> Result<AuthorizationRequest, Refusal> {
+        let params = Params::new(pairs).map_err(|Repeated(name)| {
+            Refusal::Page(OauthError::invalid_request(format!(
+                "{name} stands more than once in the request"
+            )))
+        })?;
+        let client = self.check_client(&params).await.map_err(Refusal::Page)?;
+        let answer_to = check_redirect_uri(&params, &client).map_err(Refusal::Page)?;
+        let told = |error| Refusal::Client(answer_to.clone(), error);
+
+        check_response_mode(&params).map_err(told)?;
+        self.check_response_type(&params, &client).map_err(told)?;
+        check_no_request_object(&params).map_err(told)?;
+        let code_challenge = self.check_code_challenge(&params).map_err(told)?;
+        let scopes = check_scopes(&params, &client).map_err(told)?;
+        let prompt = check_prompt(&params).map_err(told)?;
+        let max_age = check_max_age(&params).map_err(told)?;
+        Ok(AuthorizationRequest {
+            redirect_uri_named: params.get("redirect_uri").is_some(),
+            client,
+            answer_to,
+            scopes,
+            code_challenge,
+            nonce: params.get("nonce").map(str::to_owned),
+            prompt,
+            max_age,
+            login_hint: params.get("login_hint").map(str::to_owned),
+        })
+    }
+
+    async fn check_client(&self, params: &Params) -> Result<Arc<Client>, OauthError> {
+        let id = params
+            .get("client_id")
+            .ok_or_else(|| OauthError::invalid_request("client_id is missing"))?;
+        let client = self.client(id).await?.ok_or_else(|| {
+            OauthError::new(
+                ErrorCode::InvalidClient,
+                "no app with this client_id is registered here",
+            )
+        })?;
+        // an expired registration may go on refreshing, but start nothing new
+        if client.is_expired(self.now()) {
+            return Err(OauthError::new(
+                ErrorCode::InvalidClient,
+                "the app's registration has expired: it must register again",
+            ));
+        }
+        Ok(client)
+    }
+
+    fn check_response_type(&self, params: &Params, client: &Client) -> Result<(), OauthError> {
+        match params.get("response_type") {
+            None => Err(OauthError::invalid_request("response_type is missing")),
+            Some("code")
+                if !self
+                    .config
+                    .flows
+                    .allowed_response_types
+                    .contains(&ResponseType::Code) =>
+            {
+                Err(OauthError::new(
+                    ErrorCode::UnsupportedResponseType,
+                    "response_type code is switched off",
+                ))
+            }
+            Some("code") if !client.metadata.response_types.contains(&ResponseType::Code) => {
+                Err(OauthError::new(
+                    ErrorCode::UnauthorizedClient,
+                    "the client did not register for code",
+                ))
+            }
+            Some("code") => Ok(()),
+            Some(_) => Err(OauthError::new(
+                ErrorCode::UnsupportedResponseType,
+                "the one response_type that is offered is code",
+            )),
+        }
+    }
+
+    /// RFC 7636 §4.3, §4.4.1.
+    fn check_code_challenge(&self, params: &Params) -> Result<Option<CodeChallenge>, OauthError> {
+        let flows = &self.config.flows;
+        let Some(challenge) = params.get("code_challenge") else {
+            if params.get("code_challenge_method").is_some() {
+                return Err(OauthError::invalid_request(
+                    "code_challenge_method without a code_challenge",
+                ));
+            }
+            return match flows.require_code_challenge {
+                true => Err(OauthError::invalid_request(
+                    "code_challenge is missing: PKCE (RFC 7636) is required",
+                )),
+                false => Ok(None),
+            };
+        };
+        let method = match params.get("code_challenge_method") {
+            Some("S256") => CodeChallengeMethod::S256,
+            // RFC 7636 §4.3: defaults to "plain" if not present
+            Some("plain") | None => CodeChallengeMethod::Plain,
+            Some(_) => {
+                return Err(OauthError::invalid_request(
+                    "code_challenge_method must be S256",
+                ));
+            }
+        };
+        if !flows.allowed_code_challenge_methods.contains(&method) {
+            return Err(OauthError::invalid_request(format!(
+                "code_challenge_method {} is not allowed here; use S256",
+                method.as_str()
+            )));
+        }
+        if !is_pkce_text(challenge) {
+            return Err(OauthError::invalid_request(
+                "code_challenge must be 43 to 128 characters of A-Z a-z 0-9 - . _ ~ (RFC 7636 4.2)",
+            ));
+        }
+        Ok(Some(CodeChallenge {
+            method,
+            challenge: challenge.to_owned(),
+        }))
+    }
+}
+
+/// RFC 7636 §4.1: `43*128unreserved`.
+pub(super) fn is_pkce_text(text: &str) -> bool {
+    (43..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+}
+
+fn check_redirect_uri(params: &Params, client: &Client) -> Result<AnswerTo, OauthError> {
+    let registered = &client.metadata.redirect_uris;
+    let redirect_uri = match params.get("redirect_uri") {
+        Some(requested)
+            if registered
+                .iter()
+                .any(|uri| redirect_uri::matches(uri, requested)) =>
+        {
+            requested
+        }
+        Some(_) => {
+            return Err(OauthError::invalid_request(
+                "redirect_uri is none of those that the app registered",
+            ));
+        }
+        // RFC 6749 §3.1.2.3: may be left out where exactly one is registered
+        None => match registered.as_slice() {
+            [only] => only,
+            _ => {
+                return Err(OauthError::invalid_request(
+                    "redirect_uri is missing, and the app registered more than one",
+                ));
+            }
+        },
+    };
+    let kind = redirect_uri::classify(redirect_uri)
+        .map_err(|why| OauthError::invalid_request(format!("redirect_uri {why}")))?;
+    let response_mode = match params.get("response_mode") {
+        Some("fragment") => ResponseMode::Fragment,
+        _ => ResponseMode::Query,
+    };
+    Ok(AnswerTo {
+        redirect_uri: redirect_uri.to_owned(),
+        kind,
+        response_mode,
+        state: params.get("state").map(str::to_owned),
+        is_silent: params.get("prompt") == Some("none"),
+    })
+}
+
+fn check_response_mode(params: &Params) -> Result<(), OauthError> {
+    match params.get("response_mode") {
+        None | Some("query" | "fragment") => Ok(()),
+        Some(_) => Err(OauthError::invalid_request(
+            "response_mode must be query or fragment",
+        )),
+    }
+}
+
+/// OIDC Core §3.1.2.6.
+fn check_no_request_object(params: &Params) -> Result<(), OauthError> {
+    if params.get("request").is_some() {
+        return Err(OauthError::new(
+            ErrorCode::RequestNotSupported,
+            "request objects are not supported",
+        ));
+    }
+    if params.get("request_uri").is_some() {
+        return Err(OauthError::new(
+            ErrorCode::RequestUriNotSupported,
+            "request_uri is not supported",
+        ));
+    }
+    Ok(())
+}
+
+/// What is asked for, less what is unknown and what the client did not register for. Where nothing is
+/// asked for: what it registered for, or a chat client's scopes (RFC 6749 §3.3).
+fn check_scopes(params: &Params, client: &Client) -> Result<ScopeSet, OauthError> {
+    let default = format!("{} {}", Scope::OPENID, Scope::CLIENT_NORMAL);
+    let asked = params
+        .get("scope")
+        .or(client.metadata.scope.as_deref())
+        .unwrap_or(&default);
+    let asked: ScopeSet = asked
+        .parse()
+        .map_err(|error| OauthError::new(ErrorCode::InvalidScope, format!("scope: {error}")))?;
+    let scopes =
+        asked.filtered(|scope| scope.is_known() && client.metadata.may_ask_for(scope.as_str()));
+    if !scopes
+        .iter()
+        .any(|scope| scope.is_xmpp() || scope.as_str() == Scope::OPENID)
+    {
+        return Err(OauthError::new(
+            ErrorCode::InvalidScope,
+            format!(
+                "none of the scopes is one that this client may ask for; known are {}",
+                Scope::KNOWN.join(" ")
+            ),
+        ));
+    }
+    Ok(scopes)
+}
+
+fn check_prompt(params: &Params) -> Result<Prompt, OauthError> {
+    let mut prompt = Prompt::default();
+    let words: Vec<_> = params
+        .get("prompt")
+        .unwrap_or("")
+        .split(' ')
+        .filter(|w| !w.is_empty())
+        .collect();
+    for word in &words {
+        match *word {
+            "none" => prompt.none = true,
+            "login" => prompt.login = true,
+            "select_account" => prompt.select_account = true,
+            // consent is always asked for; OIDC Core §3.1.2.1 lets other values be ignored
+            _ => {}
+        }
+    }
+    if prompt.none && words.len() > 1 {
+        return Err(OauthError::invalid_request(
+            "prompt none stands alone or not at all",
+        ));
+    }
+    Ok(prompt)
+}
+
+fn check_max_age(params: &Params) -> Result<Option<u64>, OauthError> {
+    params
+        .get("max_age")
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| OauthError::invalid_request("max_age must be a number of seconds"))
+}
+
+impl AnswerTo {
+    /// The answer with a code.
+    pub fn with_code(&self, issuer: &str, code: &str) -> Answer {
+        match self.kind {
+            RedirectKind::OutOfBand => Answer::Show(Ok(code.to_owned())),
+            _ => self.redirect(&[("code", code), ("iss", issuer)]),
+        }
+    }
+
+    /// The answer with an error (RFC 6749 §4.1.2.1).
+    pub fn with_error(&self, issuer: &str, error: &OauthError) -> Answer {
+        match self.kind {
+            RedirectKind::OutOfBand => Answer::Show(Err(error.clone())),
+            _ => self.redirect(&[
+                ("error", error.code.as_str()),
+                ("error_description", &error.description),
+                ("iss", issuer),
+            ]),
+        }
+    }
+
+    /// RFC 9207 §2: `iss` is in every answer.
+    fn redirect(&self, parameters: &[(&str, &str)]) -> Answer {
+        let mut added = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in parameters {
+            added.append_pair(name, value);
+        }
+        if let Some(state) = &self.state {
+            added.append_pair("state", state);
+        }
+        let added = added.finish();
+        let uri = &self.redirect_uri;
+        let separator = match self.response_mode {
+            ResponseMode::Fragment => "#",
+            ResponseMode::Query if uri.ends_with(['?', '&']) => "",
+            ResponseMode::Query if uri.contains('?') => "&",
+            ResponseMode::Query => "?",
+        };
+        Answer::Redirect(format!("{uri}{separator}{added}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer_to(redirect_uri: &str, response_mode: ResponseMode) -> AnswerTo {
+        AnswerTo {
+            redirect_uri: redirect_uri.to_owned(),
+            kind: redirect_uri::classify(redirect_uri).unwrap(),
+            response_mode,
+            state: Some("a b".to_owned()),
+            is_silent: false,
+        }
+    }
+
+    #[test]
+    fn every_answer_says_who_it_is_from() {
+        let to = answer_to("https://app.example/cb?x=1", ResponseMode::Query);
+        assert_eq!(
+            to.with_code("https://i.example", "c"),
+            Answer::Redirect(
+                "https://app.example/cb?x=1&code=c&iss=https%3A%2F%2Fi.example&state=a+b".into()
+            )
+        );
+        let to = answer_to("com.example.app:/cb", ResponseMode::Fragment);
+        let error = OauthError::new(ErrorCode::AccessDenied, "no");
+        assert_eq!(
+            to.with_error("https://i.example", &error),
+            Answer::Redirect("com.example.app:/cb#error=access_denied&error_description=no&iss=https%3A%2F%2Fi.example&state=a+b".into())
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! A cache that never answers for what has been taken back, and takes no lock to answer.
+//!
+//! Each entry remembers the epoch of its key's shard at the time the store was *about* to be read. An
+//! invalidation, made after the store has committed, moves the shard's epoch on, so an entry that was
+//! read before it can never be answered after it, however the two were interleaved.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+const SHARDS: usize = 4096;
+
+/// The epoch of a key's shard, taken before the store is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epoch(u64);
+
+struct Entry<V> {
+    epoch: Epoch,
+    value: Arc<V>,
+    touched: AtomicBool,
+}
+
+/// At most `capacity` values, those not asked for since the last sweep go first.
+pub(crate) struct EpochCache<K, V> {
+    epochs: Box<[AtomicU64]>,
+    hasher: RandomState,
+    entries: papaya::HashMap<K, Entry<V>, RandomState>,
+    capacity: usize,
+    sweeping: AtomicBool,
+}
+
+impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            epochs: (0..SHARDS).map(|_| AtomicU64::new(0)).collect(),
+            hasher: RandomState::new(),
+            entries: papaya::HashMap::new(),
+            capacity: capacity.max(1),
+            sweeping: AtomicBool::new(false),
+        }
+    }
+
+    fn shard(&self, key: &K) -> &AtomicU64 {
+        let hash = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
+        &self.epochs[hash]
+    }
+
+    /// To be taken before the store is read for `key`.
+    pub(crate) fn epoch(&self, key: &K) -> Epoch {
+        Epoch(self.shard(key).load(Ordering::Acquire))
+    }
+
+    /// The cached value, unless it has been invalidated since it was read.
+    pub(crate) fn get(&self, key: &K) -> Option<Arc<V>> {
+        let entries = self.entries.pin();
+        let entry = entries.get(key)?;
+        if entry.epoch != self.epoch(key) {
+            return None;
+        }
+        if !entry.touched.load(Ordering::Relaxed) {
+            entry.touched.store(true, Ordering::Relaxed);
+        }
+        Some(Arc::clone(&entry.value))
+    }
+
+    /// Keeps what was read from the store after `epoch` was taken.
+    pub(crate) fn insert(&self, key: K, epoch: Epoch, value: Arc<V>) {
+        if epoch != self.epoch(&key) {
+            return;
+        }
+        self.entries.pin().insert(
+            key,
+            Entry {
+                epoch,
+                value,
+                touched: AtomicBool::new(false),
+            },
+        );
+        if self.entries.len() > self.capacity {
+            self.sweep();
+        }
+    }
+
+    /// To be called after the store has committed a change to what `key` stands for.
+    pub(crate) fn invalidate(&self, key: &K) {
+        self.shard(key).fetch_add(1, Ordering::AcqRel);
+        self.entries.pin().remove(key);
+    }
+
+    /// Second chance: whatever was not touched since the last sweep goes; if that is not enough, so
+    /// does the rest until a quarter is free.
+    fn sweep(&self) {
+        if self.sweeping.swap(true, Ordering::Acquire) {
+            return;
+        }
+        let entries = self.entries.pin();
+        entries.retain(|_, entry| entry.touched.swap(false, Ordering::Relaxed));
+        let keep = self.capacity - self.capacity / 4;
+        let surplus: Vec<K> = entries
+            .keys()
+            .take(entries.len().saturating_sub(keep))
+            .cloned()
+            .collect();
+        for key in surplus {
+            entries.remove(&key);
+        }
+        self.sweeping.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_an_invalidation_is_never_answered_after_it() {
+        let cache = EpochCache::<u32, &str>::new(10);
+        let before = cache.epoch(&1);
+        cache.invalidate(&1);
+        cache.insert(1, before, Arc::new("stale"));
+        assert_eq!(cache.get(&1), None);
+
+        let epoch = cache.epoch(&1);
+        cache.insert(1, epoch, Arc::new("fresh"));
+        assert_eq!(cache.get(&1).as_deref(), Some(&"fresh"));
+        cache.invalidate(&1);
+        assert_eq!(cache.get(&1), None);
+    }
+
+    #[test]
+    fn it_never_grows_past_its_capacity_and_keeps_what_is_asked_for() {
+        let cache = EpochCache::<u32, u32>::new(100);
+        cache.insert(0, cache.epoch(&0), Arc::new(0));
+        for key in 1..1000 {
+            assert!(cache.get(&0).is_some(), "the hot entry was swept at {key}");
+            cache.insert(key, cache.epoch(&key), Arc::new(key));
+            assert!(cache.entries.len() <= 100);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What clients may know before they ask: the metadata of RFC 8414 §2, which is also what OpenID
+//! Connect Discovery §3 wants. It says exactly what is on.
+
+use serde_json::{Value, json};
+
+use super::Provider;
+use crate::model::Scope;
+
+/// Where RFC 8414 §3 puts the document.
+pub const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
+/// Where OpenID Connect Discovery §4 puts it.
+pub const OPENID_CONFIGURATION_PATH: &str = "/.well-known/openid-configuration";
+
+/// Paths of the endpoints.
+#[expect(missing_docs, reason = "the names say it")]
+pub mod path {
+    pub const AUTHORIZE: &str = "/oauth2/authorize";
+    pub const INTROSPECT: &str = "/oauth2/introspect";
+    pub const JWKS: &str = "/oauth2/jwks";
+    pub const REGISTER: &str = "/oauth2/register";
+    pub const REVOKE: &str = "/oauth2/revoke";
+    pub const TOKEN: &str = "/oauth2/token";
+    pub const USERINFO: &str = "/oauth2/userinfo";
+}
+
+impl Provider {
+    /// The provider's metadata.
+    pub fn metadata(&self) -> Value {
+        let http = &self.config.http;
+        let flows = &self.config.flows;
+        let grant_types: Vec<_> = flows
+            .allowed_grant_types
+            .iter()
+            .map(|g| g.as_str())
+            .collect();
+        let challenge_methods: Vec<_> = flows
+            .allowed_code_challenge_methods
+            .iter()
+            .map(|m| m.as_str())
+            .collect();
+        let proofs = ["client_secret_basic", "client_secret_post", "none"];
+        let mut metadata = json!({
+            "issuer": http.issuer(),
+            "authorization_endpoint": http.url_of(path::AUTHORIZE),
+            "token_endpoint": http.url_of(path::TOKEN),
+            "jwks_uri": http.url_of(path::JWKS),
+            "userinfo_endpoint": http.url_of(path::USERINFO),
+            "revocation_endpoint": http.url_of(path::REVOKE),
+            "introspection_endpoint": http.url_of(path::INTROSPECT),
+            "scopes_supported": self.scopes_supported(),
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query", "fragment"],
+            "grant_types_supported": grant_types,
+            "token_endpoint_auth_methods_supported": proofs,
+            "revocation_endpoint_auth_methods_supported": proofs,
+            "introspection_endpoint_auth_methods_supported": proofs,
+            "code_challenge_methods_supported": challenge_methods,
+            // RFC 9207 §3
+            "authorization_response_iss_parameter_supported": true,
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "claims_supported": [
+                "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "at_hash", "amr",
+                "preferred_username",
+            ],
+            "claims_parameter_supported": false,
+            "request_parameter_supported": false,
+            // OIDC Discovery §3: where it is left out, it counts as true
+            "request_uri_parameter_supported": false,
+            "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        });
+        if self.config.registration.registration_key.is_some() {
+            metadata["registration_endpoint"] = http.url_of(path::REGISTER).into();
+        }
+        let site = &self.config.site;
+        for (name, url) in [
+            ("op_policy_uri", &site.policy_url),
+            ("op_tos_uri", &site.terms_url),
+            ("service_documentation", &site.service_documentation),
+        ] {
+            if let Some(url) = url {
+                metadata[name] = url.as_str().into();
+            }
+        }
+        metadata
+    }
+
+    /// XMPP scopes stand here only if a host's module enforces them.
+    fn scopes_supported(&self) -> Vec<&'static str> {
+        let enforced: Vec<_> = self
+            .config
+            .xmpp
+            .hosts
+            .iter()
+            .map(|host| self.accounts.enforced_scopes(host))
+            .collect();
+        let is_on = |scope: &&str| match *scope {
+            Scope::OPENID | Scope::OFFLINE_ACCESS => true,
+            xmpp => enforced.iter().any(|scopes| scopes.contains(xmpp)),
+        };
+        Scope::KNOWN.into_iter().filter(is_on).collect()
+    }
+}

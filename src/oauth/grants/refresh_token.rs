@@ -1,0 +1,114 @@
+//! A refresh token for a new pair (RFC 6749 §6), rotated at each use (RFC 9700 §4.14.2).
+
+use crate::accounts::AccountStatus;
+use crate::model::{Client, EndReason, Grant, RefreshToken, ScopeSet};
+use crate::oauth::token::Issued;
+use crate::oauth::{ErrorCode, OauthError, Params, Provider};
+use crate::secrets::TokenHash;
+use crate::storage::Rotation;
+
+pub(in crate::oauth) async fn refresh_token(
+    provider: &Provider,
+    client: &Client,
+    params: &Params,
+) -> Result<Issued, OauthError> {
+    let token = params
+        .get("refresh_token")
+        .ok_or_else(|| OauthError::invalid_request("refresh_token is missing"))?;
+    let hash = TokenHash::of(token);
+    let unknown =
+        || OauthError::invalid_grant("the refresh token is unknown, has expired or was revoked");
+    let record = provider
+        .store
+        .refresh_token(&hash)
+        .await?
+        .ok_or_else(unknown)?;
+    if record.grant.client_id != client.id {
+        tracing::warn!(
+            client = client.metadata.client_name, grant = %record.grant.id,
+            "a client showed another client's refresh token"
+        );
+        return Err(unknown());
+    }
+    let now = provider.now();
+    if record.expires_at.is_some_and(|at| at <= now) {
+        return Err(unknown());
+    }
+    let scopes = check_scope(&record, params)?;
+    check_account(provider, &record.grant).await?;
+
+    let pair = provider.new_pair(scopes, true);
+    match provider
+        .store
+        .rotate_refresh_token(&hash, &pair.stored, now)
+        .await?
+    {
+        Rotation::Rotated { superseded } => {
+            provider.forget_tokens(&superseded);
+            tracing::info!(account = %record.grant.account, grant = %record.grant.id, "refreshed");
+            Ok(Issued {
+                grant: record.grant,
+                pair,
+            })
+        }
+        Rotation::Reused(ended) => {
+            tracing::warn!(
+                account = %record.grant.account, client = record.grant.client_name,
+                grant = %record.grant.id,
+                "a used refresh token was shown again: its grant has been revoked"
+            );
+            provider.after_end(&ended);
+            Err(unknown())
+        }
+        Rotation::Unknown => Err(unknown()),
+    }
+}
+
+/// RFC 6749 §6: nothing that was not granted; nothing said means all of it.
+fn check_scope(record: &RefreshToken, params: &Params) -> Result<ScopeSet, OauthError> {
+    let granted = &record.grant.scopes;
+    let Some(asked) = params.get("scope") else {
+        return Ok(granted.clone());
+    };
+    match asked.parse::<ScopeSet>() {
+        Ok(asked) if asked.is_subset(granted) && !asked.is_empty() => Ok(asked),
+        _ => Err(OauthError::new(
+            ErrorCode::InvalidScope,
+            format!("scope may name only what was granted: {granted}"),
+        )),
+    }
+}
+
+/// The account must still be what it was when it granted this. A server that cannot be asked just now
+/// does not stop a refresh: its accounts are compared again when it is back.
+async fn check_account(provider: &Provider, grant: &Grant) -> Result<(), OauthError> {
+    let asked = std::slice::from_ref(&grant.account);
+    let reason = match provider
+        .accounts
+        .statuses(&grant.account.domain().to_owned(), asked)
+        .await
+    {
+        Ok(statuses) => match statuses.into_iter().next() {
+            Some(AccountStatus::Missing) => EndReason::AccountDeleted,
+            Some(AccountStatus::Disabled) => EndReason::AccountDisabled,
+            Some(AccountStatus::Enabled {
+                generation: Some(generation),
+            }) if grant
+                .generation
+                .as_ref()
+                .is_some_and(|granted| *granted != generation) =>
+            {
+                EndReason::PasswordChanged
+            }
+            _ => return Ok(()),
+        },
+        Err(error) => {
+            tracing::debug!(%error, "an account was not looked at during a refresh");
+            return Ok(());
+        }
+    };
+    provider.end_grant(&grant.id, reason).await?;
+    Err(OauthError::invalid_grant(
+        "the account has changed since this was granted: ask the person again",
+    ))
+}

@@ -1,0 +1,103 @@
+//! Making tokens: the pair, and the id_token (OIDC Core §2).
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{ErrorCode, OauthError, Provider};
+use crate::clock::Timestamp;
+use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet};
+use crate::secrets::{Secret, TokenHash, TokenKind, half_sha256_text, new_token};
+
+/// An id_token says who logged in just now; it is no credential to keep.
+const ID_TOKEN_TTL: Duration = Duration::from_secs(3600);
+
+/// A new pair: what the client gets, and what is stored of it.
+pub(super) struct NewPair {
+    pub(super) access_token: Secret,
+    pub(super) refresh_token: Option<Secret>,
+    pub(super) stored: Pair,
+}
+
+#[derive(Serialize)]
+struct IdTokenClaims<'a> {
+    iss: &'a str,
+    sub: String,
+    aud: &'a str,
+    iat: Timestamp,
+    exp: Timestamp,
+    auth_time: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    at_hash: String,
+    amr: [&'a str; 1],
+}
+
+impl Provider {
+    /// A new pair for `scopes`; a refresh token comes with it where `with_refresh`.
+    pub(super) fn new_pair(&self, scopes: ScopeSet, with_refresh: bool) -> NewPair {
+        let now = self.now();
+        let ttl = &self.config.tokens;
+        let access = new_token(self.random.as_ref(), TokenKind::Access);
+        let refresh = with_refresh.then(|| new_token(self.random.as_ref(), TokenKind::Refresh));
+        NewPair {
+            stored: Pair {
+                access: TokenHash::of(&access),
+                scopes,
+                access_expires_at: now + ttl.access_token_ttl,
+                refresh: refresh.as_deref().map(TokenHash::of),
+                refresh_expires_at: ttl.refresh_token_ttl.map(|ttl| now + ttl),
+                issued_at: now,
+            },
+            access_token: Secret::new(access),
+            refresh_token: refresh.map(Secret::new),
+        }
+    }
+
+    /// Whether a refresh token comes with a grant: it was asked for, or the grant opens XMPP sessions;
+    /// and neither the client nor the operator has left refreshing out.
+    pub(super) fn gives_refresh_token(&self, client: &Client, scopes: &ScopeSet) -> bool {
+        (scopes.contains(Scope::OFFLINE_ACCESS) || scopes.allows_xmpp())
+            && client.metadata.may_use(GrantType::RefreshToken)
+            && self
+                .config
+                .flows
+                .allowed_grant_types
+                .contains(&GrantType::RefreshToken)
+    }
+
+    /// The id_token that goes with an access token, where `openid` was granted.
+    pub(super) async fn id_token(
+        &self,
+        grant: &Grant,
+        pair: &NewPair,
+    ) -> Result<Option<String>, OauthError> {
+        if !pair.stored.scopes.contains(Scope::OPENID) {
+            return Ok(None);
+        }
+        let claims = IdTokenClaims {
+            iss: self.config.http.issuer(),
+            sub: subject(grant),
+            aud: grant.client_id.as_str(),
+            iat: pair.stored.issued_at,
+            exp: pair.stored.issued_at + ID_TOKEN_TTL,
+            auth_time: grant.auth_time,
+            nonce: grant.nonce.as_deref(),
+            at_hash: half_sha256_text(pair.access_token.expose()),
+            amr: ["pwd"],
+        };
+        let token = self.keys.sign(&claims).await;
+        token.map(Some).map_err(|error| {
+            tracing::error!(%error, "an id_token could not be signed");
+            OauthError::new(
+                ErrorCode::ServerError,
+                "the id_token could not be signed; try again",
+            )
+        })
+    }
+}
+
+/// `sub`: the account as a URI.
+pub(super) fn subject(grant: &Grant) -> String {
+    format!("xmpp:{}", grant.account)
+}

@@ -1,0 +1,131 @@
+//! People's browsers: is the password right, and who is logged in here.
+
+use jid::BareJid;
+
+use super::Provider;
+use crate::accounts::{PasswordCheck, Unavailable};
+use crate::limits::{AddressKey, RetryAfter};
+use crate::model::BrowserSession;
+use crate::secrets::{Secret, TokenHash, TokenKind, new_token};
+use crate::storage::StoreError;
+
+/// A browser that has just been logged in.
+#[derive(Debug)]
+pub struct LoggedIn {
+    /// What its cookie holds from now on.
+    pub cookie: Secret,
+}
+
+/// Why a browser was not logged in.
+#[derive(Debug)]
+pub enum LoginError {
+    /// The password is wrong, or there is no such account.
+    WrongPassword,
+    /// Too many wrong passwords for this account or from this address.
+    TooManyTries(RetryAfter),
+    /// The server could not be asked: it says nothing about the password.
+    Unavailable(Unavailable),
+    /// The session could not be stored.
+    Store(StoreError),
+}
+
+/// A browser session as its cookie shows it.
+#[derive(Clone, Debug)]
+pub struct CurrentSession {
+    /// The session.
+    pub session: BrowserSession,
+    /// Its cookie's hash: names it in tickets.
+    pub hash: TokenHash,
+}
+
+impl Provider {
+    /// Logs a browser in. Each wrong password counts against the account and the address; a right one,
+    /// or a server that could not be asked, does not.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn log_in(
+        &self,
+        account: &BareJid,
+        password: &Secret,
+        from: AddressKey,
+    ) -> Result<LoggedIn, LoginError> {
+        let now = self.now();
+        // Reserved before the question, so that tries made at once are counted too.
+        self.password_tries_from_address
+            .take(&from, now)
+            .map_err(LoginError::TooManyTries)?;
+        if let Err(wait) = self.password_tries_of_account.take(account, now) {
+            self.password_tries_from_address.give_back(&from, now);
+            return Err(LoginError::TooManyTries(wait));
+        }
+        let answer = self.accounts.check_password(account, password).await;
+        if !matches!(answer, Ok(PasswordCheck::Invalid)) {
+            self.password_tries_from_address.give_back(&from, now);
+            self.password_tries_of_account.give_back(account, now);
+        }
+        let generation = match answer.map_err(LoginError::Unavailable)? {
+            PasswordCheck::Valid { generation } => generation,
+            PasswordCheck::Invalid => {
+                tracing::info!(%account, "a wrong password was given");
+                return Err(LoginError::WrongPassword);
+            }
+        };
+        let cookie = new_token(self.random.as_ref(), TokenKind::Session);
+        let session = BrowserSession {
+            account: account.clone(),
+            auth_time: now,
+            generation,
+            expires_at: now + self.config.tokens.session_ttl,
+        };
+        self.store
+            .save_session(&TokenHash::of(&cookie), &session)
+            .await
+            .map_err(LoginError::Store)?;
+        tracing::info!(%account, "logged in to the pages");
+        Ok(LoggedIn {
+            cookie: Secret::new(cookie),
+        })
+    }
+
+    /// The live session that a cookie names.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn current_session(
+        &self,
+        cookie: &str,
+    ) -> Result<Option<CurrentSession>, StoreError> {
+        if !TokenKind::Session.is_kind_of(cookie) {
+            return Ok(None);
+        }
+        let hash = TokenHash::of(cookie);
+        let session = self.store.session(&hash).await?;
+        let now = self.now();
+        Ok(session
+            .filter(|session| session.expires_at > now)
+            .filter(|session| self.config.xmpp.serves(session.account.domain()))
+            .map(|session| CurrentSession { session, hash }))
+    }
+
+    /// Ends the session that a cookie names.
+    ///
+    /// # Errors
+    /// The store could not be written.
+    pub async fn log_out(&self, cookie: &str) -> Result<(), StoreError> {
+        self.store.end_session(&TokenHash::of(cookie)).await
+    }
+
+    /// The account that a person means: a bare JID of a served host, or a localpart where only one
+    /// host is served.
+    pub fn account_named(&self, text: &str) -> Option<BareJid> {
+        let text = text.trim();
+        let hosts = &self.config.xmpp.hosts;
+        let account: BareJid = match (text.contains('@'), hosts.as_slice()) {
+            (true, _) => BareJid::new(text).ok()?,
+            (false, [only]) => BareJid::new(&format!("{text}@{only}")).ok()?,
+            (false, _) => return None,
+        };
+        (account.node().is_some() && self.config.xmpp.serves(account.domain())).then_some(account)
+    }
+}

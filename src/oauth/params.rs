@@ -1,0 +1,60 @@
+//! Request parameters, as RFC 6749 §3.1 and §3.2 want them read.
+
+/// A parameter stands more than once in a request (RFC 6749 §3.1).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the parameter {0} stands more than once")]
+pub struct Repeated(pub String);
+
+/// Decoded parameters, each at most once; one without a value counts as left out (RFC 6749 §3.1).
+#[derive(Clone, Debug, Default)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Checks that none is repeated and drops those without a value.
+    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, Repeated> {
+        let mut params: Vec<(String, String)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for (name, value) in pairs {
+            if !seen.insert(name.clone()) {
+                return Err(Repeated(name.chars().take(40).collect()));
+            }
+            if !value.is_empty() {
+                params.push((name, value));
+            }
+        }
+        Ok(Self(params))
+    }
+
+    /// The parameter's value, if it has one.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_repeated_parameter_is_refused_even_when_it_says_the_same() {
+        let repeated = Params::new(pairs(&[("scope", "a"), ("scope", "a")]));
+        assert_eq!(repeated.unwrap_err(), Repeated("scope".to_owned()));
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_counts_as_left_out() {
+        assert_eq!(
+            Params::new(pairs(&[("state", "")])).unwrap().get("state"),
+            None
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! Clients that were used, updated, configured or removed.
+
+use rusqlite::{Connection, Row};
+
+use super::{grants, rows};
+use crate::clock::Timestamp;
+use crate::model::{Client, ClientId, EndReason};
+use crate::storage::{Ended, Result, StoreError, StoredClient};
+
+pub(super) fn find(db: &Connection, id: &ClientId) -> Result<Option<StoredClient>> {
+    rows::find(
+        db,
+        "SELECT client_id, metadata, issued_at, expires_at FROM clients WHERE client_id = ?",
+        [id.as_str()],
+        |row| {
+            if is_removed(row, 1)? {
+                Ok(StoredClient::Removed)
+            } else {
+                client(row).map(StoredClient::Known)
+            }
+        },
+    )
+}
+
+pub(super) fn put(db: &Connection, client: &Client) -> Result<()> {
+    save(
+        db,
+        "INSERT INTO clients (client_id, metadata, issued_at, expires_at) VALUES (?, ?, ?, ?)
+         ON CONFLICT (client_id) DO UPDATE SET metadata = excluded.metadata,
+             issued_at = excluded.issued_at, expires_at = excluded.expires_at
+         WHERE metadata IS NOT NULL",
+        client,
+    )
+}
+
+/// The client's row, made from `client` if there is none; `None` if it was removed.
+pub(super) fn row_of(db: &Connection, client: &Client) -> Result<Option<i64>> {
+    save(
+        db,
+        "INSERT INTO clients (client_id, metadata, issued_at, expires_at) VALUES (?, ?, ?, ?)
+         ON CONFLICT (client_id) DO NOTHING",
+        client,
+    )?;
+    rows::find(
+        db,
+        "SELECT no FROM clients WHERE client_id = ? AND metadata IS NOT NULL",
+        [client.id.as_str()],
+        |row| Ok(row.get(0)?),
+    )
+}
+
+pub(super) fn remove(
+    db: &Connection,
+    id: &ClientId,
+    expires_at: Option<Timestamp>,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Ended> {
+    rows::change(
+        db,
+        "INSERT INTO clients (client_id, expires_at) VALUES (?, ?)
+         ON CONFLICT (client_id) DO UPDATE SET metadata = NULL, expires_at = excluded.expires_at",
+        (id.as_str(), expires_at.map(Timestamp::as_unix)),
+    )?;
+    grants::end_client(db, id, reason, now)
+}
+
+pub(super) fn list(db: &Connection) -> Result<Vec<Client>> {
+    rows::list(
+        db,
+        "SELECT client_id, metadata, issued_at, expires_at FROM clients
+         WHERE metadata IS NOT NULL ORDER BY issued_at, no",
+        [],
+        client,
+    )
+}
+
+fn save(db: &Connection, sql: &str, client: &Client) -> Result<()> {
+    let metadata = serde_json::to_string(&client.metadata)
+        .map_err(|error| StoreError::Database(format!("a client's metadata: {error}")))?;
+    rows::change(
+        db,
+        sql,
+        (
+            client.id.as_str(),
+            metadata,
+            client.issued_at.as_unix(),
+            client.expires_at.map(Timestamp::as_unix),
+        ),
+    )
+    .map(drop)
+}
+
+fn is_removed(row: &Row<'_>, metadata: usize) -> Result<bool> {
+    Ok(row.get_ref(metadata)? == rusqlite::types::ValueRef::Null)
+}
+
+fn client(row: &Row<'_>) -> Result<Client> {
+    let metadata = serde_json::from_str(rows::text(row, 1)?)
+        .map_err(|error| StoreError::Corrupt(format!("a client's metadata: {error}")))?;
+    Ok(Client {
+        id: ClientId::new(rows::text(row, 0)?),
+        metadata,
+        issued_at: rows::moment(row, 2)?,
+        expires_at: rows::moment_if_any(row, 3)?,
+    })
+}

@@ -1,0 +1,272 @@
+//! Grants, their end, and what the server has still to be told of it.
+
+use jid::{BareJid, DomainPart};
+use rusqlite::{Connection, Row};
+
+use super::{rows, sessions, tokens};
+use crate::clock::Timestamp;
+use crate::model::{ClientId, EndReason, Generation, Grant, GrantId, ScopeSet};
+use crate::secrets::TokenHash;
+use crate::storage::{Ended, GrantFilter, Holder, Result};
+
+/// A live grant, as far as its end and its tokens need it.
+pub(super) struct Live {
+    pub(super) no: i64,
+    pub(super) scopes: ScopeSet,
+    pub(super) access: Option<TokenHash>,
+    id: GrantId,
+    account: BareJid,
+}
+
+/// What [`live`] reads, of `grants g`, as the first columns of a row.
+macro_rules! live_columns {
+    () => {
+        "g.no, g.grant_id, g.host, g.localpart, g.scopes, g.access_hash"
+    };
+}
+pub(super) use live_columns;
+
+/// How many columns that is.
+pub(super) const LIVE_COLUMNS: usize = 6;
+
+/// A live grant, from the columns of [`live_columns`].
+pub(super) fn live(row: &Row<'_>) -> Result<Live> {
+    Ok(Live {
+        no: row.get(0)?,
+        id: GrantId::new(rows::text(row, 1)?),
+        account: rows::account(row, 2)?,
+        scopes: rows::scopes(row, 4)?,
+        access: rows::hash_if_any(row, 5)?,
+    })
+}
+
+pub(super) fn find(db: &Connection, id: &GrantId) -> Result<Option<Grant>> {
+    rows::find(
+        db,
+        concat!(
+            "SELECT ",
+            rows::grant_columns!(),
+            " FROM grants g JOIN clients c ON c.no = g.client_no WHERE g.grant_id = ?"
+        ),
+        [id.as_str()],
+        rows::grant,
+    )
+}
+
+pub(super) fn list(db: &Connection, filter: &GrantFilter) -> Result<Vec<Grant>> {
+    let mut sql = concat!(
+        "SELECT ",
+        rows::grant_columns!(),
+        " FROM grants g JOIN clients c ON c.no = g.client_no WHERE true"
+    )
+    .to_owned();
+    let mut params = Vec::new();
+    if let Some(account) = &filter.account {
+        sql += " AND g.host = ? AND g.localpart = ?";
+        params.push(account.domain().as_str());
+        params.push(rows::localpart(account));
+    }
+    if let Some(client_id) = &filter.client_id {
+        sql += " AND c.client_id = ?";
+        params.push(client_id.as_str());
+    }
+    if !filter.with_ended {
+        sql += " AND g.ended_at IS NULL";
+    }
+    sql += " ORDER BY g.created_at DESC, g.no DESC";
+    rows::list(db, &sql, rusqlite::params_from_iter(params), rows::grant)
+}
+
+pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i64> {
+    rows::change(
+        db,
+        "INSERT INTO grants (grant_id, host, localpart, client_no, client_name, scopes, created_at,
+             auth_time, nonce, generation, ended_at, end_reason)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            grant.id.as_str(),
+            grant.account.domain().as_str(),
+            rows::localpart(&grant.account),
+            client_no,
+            &grant.client_name,
+            grant.scopes.to_string(),
+            grant.created_at.as_unix(),
+            grant.auth_time.as_unix(),
+            &grant.nonce,
+            grant.generation.as_ref().map(Generation::as_str),
+            grant.ended.map(|(at, _)| at.as_unix()),
+            grant.ended.map(|(_, reason)| reason.as_str()),
+        ),
+    )?;
+    Ok(db.last_insert_rowid())
+}
+
+pub(super) fn end(
+    db: &Connection,
+    id: &GrantId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Ended> {
+    let grants = rows::list(
+        db,
+        concat!(
+            "SELECT ",
+            live_columns!(),
+            " FROM grants g WHERE g.grant_id = ? AND g.ended_at IS NULL"
+        ),
+        [id.as_str()],
+        live,
+    )?;
+    end_all(db, grants, reason, now)
+}
+
+pub(super) fn end_client(
+    db: &Connection,
+    id: &ClientId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Ended> {
+    let grants = rows::list(
+        db,
+        concat!(
+            "SELECT ",
+            live_columns!(),
+            " FROM clients c JOIN grants g ON g.client_no = c.no
+             WHERE c.client_id = ? AND g.ended_at IS NULL"
+        ),
+        [id.as_str()],
+        live,
+    )?;
+    end_all(db, grants, reason, now)
+}
+
+pub(super) fn end_account(
+    db: &Connection,
+    account: &BareJid,
+    unless: Option<&Generation>,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Ended> {
+    let (host, localpart) = (account.domain().as_str(), rows::localpart(account));
+    let unless = unless.map(Generation::as_str);
+    sessions::end_account(db, host, localpart, unless)?;
+    // Consent that was given before and has not been fetched yet ends with the rest.
+    rows::change(
+        db,
+        "DELETE FROM codes WHERE host = ?1 AND localpart = ?2 AND consumed_at IS NULL
+             AND (?3 IS NULL OR generation <> ?3)",
+        (host, localpart, unless),
+    )?;
+    let grants = rows::list(
+        db,
+        concat!(
+            "SELECT ",
+            live_columns!(),
+            " FROM grants g
+             WHERE g.host = ?1 AND g.localpart = ?2 AND g.ended_at IS NULL
+                 AND (?3 IS NULL OR g.generation <> ?3)"
+        ),
+        (host, localpart, unless),
+        live,
+    )?;
+    end_all(db, grants, reason, now)
+}
+
+/// The one place where grants end.
+pub(super) fn end_all(
+    db: &Connection,
+    grants: Vec<Live>,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Ended> {
+    let mut ended = Ended::default();
+    for grant in grants {
+        rows::change(
+            db,
+            "UPDATE grants SET ended_at = ?2, end_reason = ?3, access_hash = NULL,
+                 access_scopes = NULL, access_issued_at = NULL, access_expires_at = NULL,
+                 unconfirmed = NULL, predecessor = NULL, idle_at = NULL
+             WHERE no = ?1",
+            (grant.no, now.as_unix(), reason.as_str()),
+        )?;
+        ended.access_tokens.extend(grant.access);
+        tokens::delete_refresh(db, grant.no)?;
+        // Without an XMPP scope it can have opened no session.
+        if grant.scopes.allows_xmpp() {
+            rows::change(
+                db,
+                "INSERT INTO pending_ends (grant_id, host, localpart) VALUES (?, ?, ?)
+                 ON CONFLICT (grant_id) DO NOTHING",
+                (
+                    grant.id.as_str(),
+                    grant.account.domain().as_str(),
+                    rows::localpart(&grant.account),
+                ),
+            )?;
+        }
+        ended.grants.push((grant.account, grant.id));
+    }
+    Ok(ended)
+}
+
+pub(super) fn holders(
+    db: &Connection,
+    host: &DomainPart,
+    after: Option<&BareJid>,
+    limit: usize,
+) -> Result<Vec<Holder>> {
+    // Put so that each half walks its index from where the last page ended.
+    let accounts = rows::list(
+        db,
+        "SELECT host, localpart FROM grants
+         WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2) AND ended_at IS NULL
+         UNION
+         SELECT host, localpart FROM browser_sessions
+         WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2)
+         ORDER BY host, localpart LIMIT ?4",
+        (
+            host.as_str(),
+            after.map_or("", rows::localpart),
+            after.is_none(),
+            i64::try_from(limit).unwrap_or(i64::MAX),
+        ),
+        |row| rows::account(row, 0),
+    )?;
+    accounts
+        .into_iter()
+        .map(|account| {
+            let generations = rows::list(
+                db,
+                "SELECT generation FROM grants WHERE host = ?1 AND localpart = ?2
+                     AND ended_at IS NULL AND generation IS NOT NULL
+                 UNION
+                 SELECT generation FROM browser_sessions WHERE host = ?1 AND localpart = ?2
+                     AND generation IS NOT NULL",
+                (host.as_str(), rows::localpart(&account)),
+                |row| Ok(Generation::new(rows::text(row, 0)?)),
+            )?;
+            Ok(Holder {
+                account,
+                generations,
+            })
+        })
+        .collect()
+}
+
+pub(super) fn pending_ends(db: &Connection, host: &DomainPart) -> Result<Vec<(BareJid, GrantId)>> {
+    rows::list(
+        db,
+        "SELECT host, localpart, grant_id FROM pending_ends WHERE host = ? ORDER BY no",
+        [host.as_str()],
+        |row| Ok((rows::account(row, 0)?, GrantId::new(rows::text(row, 2)?))),
+    )
+}
+
+pub(super) fn finish_end(db: &Connection, id: &GrantId) -> Result<()> {
+    rows::change(
+        db,
+        "DELETE FROM pending_ends WHERE grant_id = ?",
+        [id.as_str()],
+    )
+    .map(drop)
+}

@@ -1,0 +1,215 @@
+//! The file: how it is opened, its tables, and how older ones become today's.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::storage::{Result, StoreError};
+
+/// How long to wait for another process, say a command beside `serve`, to let go of the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than there are different statements.
+const STATEMENTS: usize = 128;
+/// Pages that a connection keeps in memory, if it needs them; below zero, in KiB.
+const CACHE: i64 = -16 * 1024;
+/// Pages of log after which it is worked into the file. A page that changes often in between is
+/// then written there once: 16 MiB of log make rotations twice as fast as the 4 MiB of the default.
+const CHECKPOINT: i64 = 4096;
+/// The log is cut back to this after a burst.
+const LOG_SIZE: i64 = 64 << 20;
+
+/// Each brings the schema from the version of its index to the next. Never change one that was
+/// released; add another.
+const MIGRATIONS: [&str; 1] = [VERSION_1];
+
+/// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
+/// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
+const VERSION_1: &str = "
+-- A removed client has no metadata.
+CREATE TABLE clients (
+    no INTEGER PRIMARY KEY,
+    client_id TEXT NOT NULL UNIQUE,
+    metadata TEXT,
+    issued_at INTEGER,
+    expires_at INTEGER
+) STRICT;
+CREATE INDEX tombstones_by_expiry ON clients (expires_at) WHERE metadata IS NULL;
+
+CREATE TABLE codes (
+    hash BLOB PRIMARY KEY,
+    grant_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    redirect_uri TEXT,
+    challenge_method TEXT,
+    challenge TEXT,
+    nonce TEXT,
+    auth_time INTEGER NOT NULL,
+    generation TEXT,
+    issued_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    consumed_at INTEGER,
+    gone_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX codes_by_end ON codes (gone_at);
+CREATE INDEX codes_by_account ON codes (host, localpart) WHERE consumed_at IS NULL;
+
+-- A grant has one pair of tokens at a time, and its access token stands here. access_scopes: NULL
+-- for all of the grant's. unconfirmed: the refresh token of a pair of which nothing has been used
+-- yet; predecessor: the one that it was given for, which may be shown again until then. idle_at:
+-- when the last token of a grant that opens no sessions expires.
+CREATE TABLE grants (
+    no INTEGER PRIMARY KEY,
+    grant_id TEXT NOT NULL UNIQUE,
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    client_no INTEGER NOT NULL REFERENCES clients (no),
+    client_name TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    auth_time INTEGER NOT NULL,
+    nonce TEXT,
+    generation TEXT,
+    ended_at INTEGER,
+    end_reason TEXT,
+    access_hash BLOB UNIQUE,
+    access_scopes TEXT,
+    access_issued_at INTEGER,
+    access_expires_at INTEGER,
+    unconfirmed BLOB,
+    predecessor BLOB,
+    idle_at INTEGER
+) STRICT;
+CREATE INDEX grants_by_account ON grants (host, localpart, ended_at);
+CREATE INDEX grants_by_client ON grants (client_no);
+CREATE INDEX grants_by_end ON grants (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX grants_by_idleness ON grants (idle_at) WHERE idle_at IS NOT NULL;
+
+-- spent_at: when it was exchanged, or when another took its place.
+CREATE TABLE refresh_tokens (
+    hash BLOB PRIMARY KEY,
+    grant_no INTEGER NOT NULL REFERENCES grants (no),
+    issued_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    spent_at INTEGER,
+    gone_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX refresh_tokens_by_grant ON refresh_tokens (grant_no);
+CREATE INDEX refresh_tokens_by_end ON refresh_tokens (gone_at) WHERE gone_at IS NOT NULL;
+
+-- What the server has still to be told. It outlives its grant.
+CREATE TABLE pending_ends (
+    no INTEGER PRIMARY KEY,
+    grant_id TEXT NOT NULL UNIQUE,
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL
+) STRICT;
+CREATE INDEX pending_ends_by_host ON pending_ends (host);
+
+CREATE TABLE browser_sessions (
+    hash BLOB PRIMARY KEY,
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    auth_time INTEGER NOT NULL,
+    generation TEXT,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX browser_sessions_by_account ON browser_sessions (host, localpart);
+CREATE INDEX browser_sessions_by_end ON browser_sessions (expires_at);
+
+CREATE TABLE signing_keys (
+    kid TEXT PRIMARY KEY,
+    algorithm TEXT NOT NULL,
+    private_key BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    retired_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE secrets (
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row, for the health check to write.
+CREATE TABLE checks (done INTEGER NOT NULL) STRICT;
+INSERT INTO checks VALUES (0);
+";
+
+/// Opens or makes the file, for the one connection that writes.
+pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
+    let named = |error: &dyn std::fmt::Display| {
+        StoreError::Database(format!("{}: {error}", path.display()))
+    };
+    // SQLite would make it readable for all; its log and index take over the file's mode.
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| named(&error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags).map_err(|error| named(&error))?;
+    set_up(&db).map_err(|error| named(&error))?;
+    let mode: String = db
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(|error| named(&error))?;
+    if mode != "wal" {
+        return Err(named(
+            &"its file system cannot share memory, which WAL needs",
+        ));
+    }
+    db.pragma_update(None, "synchronous", "full")
+        .and_then(|()| db.pragma_update(None, "foreign_keys", true))
+        .and_then(|()| db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT))
+        .and_then(|()| db.pragma_update(None, "journal_size_limit", LOG_SIZE))
+        .map_err(|error| named(&error))?;
+    migrate(&mut db)?;
+    Ok(db)
+}
+
+/// Opens the file for a connection that only reads. The writing one has been opened before.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    set_up(&db)?;
+    Ok(db)
+}
+
+fn set_up(db: &Connection) -> rusqlite::Result<()> {
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A plan must not hang on the values that are bound, or statements are planned anew each time.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    db.pragma_update(None, "cache_size", CACHE)?;
+    db.pragma_update(None, "trusted_schema", false)
+}
+
+fn migrate(db: &mut Connection) -> Result<()> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    loop {
+        // Each in its own transaction that holds the lock from the start: two processes that open
+        // the file at once do it once.
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found > known {
+            return Err(StoreError::TooNew { found, known });
+        }
+        let Some(migration) = usize::try_from(found)
+            .ok()
+            .and_then(|at| MIGRATIONS.get(at))
+        else {
+            return Ok(());
+        };
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", found + 1)?;
+        transaction.commit()?;
+    }
+}

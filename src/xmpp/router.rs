@@ -1,0 +1,184 @@
+//! Hands requests to their handlers, and sees to it that nobody's flood keeps others waiting.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jid::Jid;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use super::Server;
+use super::handlers::{self, Asked, ForHost, Handler};
+use super::hosts::Host;
+use super::iq::{self, Request};
+use super::link::{Connection, Inbox};
+use crate::oauth::Provider;
+
+/// How many requests of the hosts are in hand at once, and how many of others that may ask.
+const FOR_HOSTS: u32 = 2048;
+const FOR_OTHERS: u32 = 64;
+
+/// See the module.
+pub(super) struct Router {
+    server: Arc<Server>,
+    provider: Arc<Provider>,
+    in_order: Vec<mpsc::UnboundedSender<Job>>,
+    for_hosts: Arc<Semaphore>,
+    for_others: Arc<Semaphore>,
+}
+
+/// A host's request, to be served when those before it have been.
+struct Job {
+    handler: ForHost,
+    asked: Asked,
+    host: Arc<Host>,
+    request: Request,
+    connection: Arc<Connection>,
+    /// Bounds the queue.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Job {
+    async fn run(self) {
+        let Request {
+            from, id, payload, ..
+        } = self.request;
+        let answer = (self.handler)(self.asked, self.host, payload).await;
+        self.connection.answer_host(from, id, answer).await;
+    }
+}
+
+impl Router {
+    /// A router; `tasks` holds what it needs to go on.
+    pub(super) fn new(
+        server: &Arc<Server>,
+        provider: &Arc<Provider>,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
+        let queue = |_| {
+            let (jobs, mut queue) = mpsc::unbounded_channel::<Job>();
+            tasks.spawn(async move {
+                while let Some(job) = queue.recv().await {
+                    job.run().await;
+                }
+            });
+            jobs
+        };
+        Self {
+            in_order: server.hosts().iter().map(queue).collect(),
+            server: Arc::clone(server),
+            provider: Arc::clone(provider),
+            for_hosts: Arc::new(Semaphore::new(FOR_HOSTS as usize)),
+            for_others: Arc::new(Semaphore::new(FOR_OTHERS as usize)),
+        }
+    }
+
+    /// The host that `from` is, exactly.
+    fn host(&self, from: &Jid) -> Option<usize> {
+        if from.node().is_some() || from.resource().is_some() {
+            return None;
+        }
+        let hosts = self.server.hosts();
+        hosts.iter().position(|host| host.is(from.domain()))
+    }
+
+    fn take_from_host(
+        &self,
+        index: Option<usize>,
+        handler: ForHost,
+        in_order: bool,
+        request: Request,
+        connection: &Arc<Connection>,
+    ) {
+        let Some(index) = index else {
+            let text = format!(
+                "{} is not one of hosts in [xmpp] of this component's configuration",
+                request.from.domain()
+            );
+            if request.from.is_bare() && request.from.node().is_none() {
+                warn!(from = %request.from, "a request was refused: {text}");
+            }
+            return connection.answer(false, request.from, request.id, Err(iq::forbidden(&text)));
+        };
+        let Ok(permit) = Arc::clone(&self.for_hosts).try_acquire_owned() else {
+            return connection.answer(true, request.from, request.id, Err(iq::busy()));
+        };
+        let host = Arc::clone(&self.server.hosts()[index]);
+        let job = Job {
+            handler,
+            asked: self.asked(Some(index)),
+            host,
+            request,
+            connection: Arc::clone(connection),
+            _permit: permit,
+        };
+        if in_order {
+            // It lives as long as the link is run.
+            let _ = self.in_order[index].send(job);
+        } else {
+            tokio::spawn(job.run());
+        }
+    }
+
+    fn asked(&self, index: Option<usize>) -> Asked {
+        Asked {
+            provider: Arc::clone(&self.provider),
+            host: index.map(|index| Arc::clone(&self.server.hosts()[index])),
+        }
+    }
+}
+
+#[async_trait]
+impl Inbox for Router {
+    fn take(&self, request: Request, connection: &Arc<Connection>) {
+        let index = self.host(&request.from);
+        let trusted = index.is_some();
+        match handlers::find(request.kind, &request.payload) {
+            None => {
+                let answer = Err(iq::service_unavailable());
+                connection.answer(trusted, request.from, request.id, answer);
+            }
+            Some(Handler::Anyone(handler)) => {
+                let answer = handler(&request.payload);
+                connection.answer(trusted, request.from, request.id, answer);
+            }
+            Some(Handler::Host(handler)) => {
+                self.take_from_host(index, handler, false, request, connection);
+            }
+            Some(Handler::HostInOrder(handler)) => {
+                self.take_from_host(index, handler, true, request, connection);
+            }
+            Some(Handler::Introspection(handler)) => {
+                let (from, id) = (request.from.clone(), request.id.clone());
+                if !trusted && !self.provider.may_introspect(from.as_str()) {
+                    let answer = iq::forbidden("you do not stand in [introspection] allowed");
+                    return connection.answer(false, from, id, Err(answer));
+                }
+                let permits = if trusted {
+                    &self.for_hosts
+                } else {
+                    &self.for_others
+                };
+                let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
+                    return connection.answer(trusted, from, id, Err(iq::busy()));
+                };
+                let (asked, connection) = (self.asked(index), Arc::clone(connection));
+                tokio::spawn(async move {
+                    let answer = handler(asked, request).await;
+                    connection.answer(trusted, from, id, answer);
+                    drop(permit);
+                });
+            }
+        }
+    }
+
+    fn is_trusted(&self, from: &Jid) -> bool {
+        self.host(from).is_some()
+    }
+
+    async fn idle(&self) {
+        let _ = self.for_hosts.acquire_many(FOR_HOSTS).await;
+        let _ = self.for_others.acquire_many(FOR_OTHERS).await;
+    }
+}

@@ -1,0 +1,135 @@
+//! What users of the server can send: none of it ends the link, all others are served.
+
+use std::fmt::Write as _;
+
+use crate::world::{World, condition, iq, soon};
+
+const EVE: &str = "eve@localhost/x";
+
+#[tokio::test]
+async fn malformed_stanzas_do_not_end_the_link() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    for xml in [
+        "<presence from='eve@localhost' to='oauth.localhost'><show>nonsense</show></presence>",
+        "<presence from='eve@localhost' to='oauth.localhost'><priority>999</priority></presence>",
+        "<presence type='nonsense' from='eve@localhost' to='oauth.localhost'/>",
+        "<presence from='@@@' to='oauth.localhost'/>",
+        "<message type='nonsense' from='eve@localhost' to='oauth.localhost'/>",
+        "<message from='eve@localhost' to='oauth.localhost'><body/><body/></message>",
+        "<iq type='nonsense' id='1' from='eve@localhost' to='oauth.localhost'/>",
+        "<iq type='get' from='eve@localhost' to='oauth.localhost'><q xmlns='x'/></iq>",
+        "<iq type='get' id='1' from='' to=''><q xmlns='x'/></iq>",
+        "<iq type='error' id='1' from='eve@localhost' to='oauth.localhost'/>",
+        "<iq/>",
+        "<unknown xmlns='urn:unknown'/>",
+        "<message from='eve@localhost'><a xmlns='http://www.w3.org/XML/1998/namespace'/></message>",
+        "<message from='eve@localhost'><a b='1' b='2'/></message>",
+        "<message from='eve@localhost'><undeclared:a/></message>",
+        "<message from='eve@localhost'><a></b></message>",
+        "<message from='eve@localhost'>&unknown;&#0;</message>",
+        "<message from='eve@localhost'><!-- comment --><?pi?><![CDATA[</message>]]></message>",
+        " \n\t ",
+    ] {
+        peer.send(xml).await;
+        peer.is_served().await;
+    }
+}
+
+#[tokio::test]
+async fn attributes_of_200_kilobytes_do_not_end_the_link() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    let long = "x".repeat(200_000);
+    for xml in [
+        format!("<presence from='{EVE}' to='oauth.localhost' a='{long}'/>"),
+        format!("<message from='{EVE}' to='oauth.localhost'><a {long}='1'/></message>"),
+        format!("<message from='{EVE}' to='oauth.localhost'><{long} xmlns='x'/></message>"),
+        format!("<iq type='get' id='{long}' from='{EVE}' to='oauth.localhost'><a/></iq>"),
+        format!("<iq type='get' id='1' from='{long}' to='oauth.localhost'><a/></iq>"),
+    ] {
+        peer.send(&xml).await;
+        peer.is_served().await;
+    }
+    let asked = format!("<ping xmlns='urn:xmpp:ping' a='{long}'/>");
+    let answer = peer.ask(EVE, "get", &asked).await;
+    assert_eq!(answer.attr("type"), Some("result"));
+}
+
+#[tokio::test]
+async fn a_stanza_that_is_too_large_is_refused_and_the_next_one_served() {
+    let world = World::with("max_stanza_size = 10_000").await;
+    let mut peer = world.accept().await;
+    let large = format!("<a xmlns='x'>{}</a>", "<b/>".repeat(5_000));
+    let answer = peer.ask(EVE, "get", &large).await;
+    assert_eq!(condition(&answer), "policy-violation");
+    peer.send(&format!("<iq from='{}'/>", "x".repeat(50_000)))
+        .await;
+    peer.is_served().await;
+}
+
+#[tokio::test]
+async fn elements_ten_thousand_deep_are_refused_and_the_next_stanza_served() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    let deep = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
+    let answer = peer.ask(EVE, "get", &deep).await;
+    assert_eq!(condition(&answer), "policy-violation");
+    peer.is_served().await;
+}
+
+#[tokio::test]
+async fn a_flood_from_one_user_does_not_keep_a_host_waiting() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    let mut flood = String::new();
+    for i in 0..10_000 {
+        flood += &iq(EVE, "get", &format!("flood{i}"), "<q xmlns='urn:unknown'/>");
+        if i % 1_000 == 0 {
+            let _ = write!(
+                flood,
+                "{}",
+                iq(
+                    "localhost",
+                    "get",
+                    &format!("host{i}"),
+                    "<ping xmlns='urn:xmpp:ping'/>"
+                )
+            );
+        }
+    }
+    let (mut reader, mut writer) = (peer.reader, peer.writer);
+    let writing = tokio::spawn(async move {
+        writer.send_raw(flood.as_bytes()).await.unwrap();
+        writer
+    });
+    let mut served = 0;
+    while served < 10 {
+        let incoming = soon("an answer", reader.next()).await.unwrap();
+        if format!("{incoming:?}").contains("host") {
+            served += 1;
+        }
+    }
+    let writer = soon("the flood to be taken", writing).await.unwrap();
+    peer = crate::world::Peer { reader, writer };
+    peer.is_served().await;
+}
+
+#[tokio::test]
+async fn answers_and_errors_are_never_answered() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    for kind in ["result", "error"] {
+        peer.send(&iq(EVE, kind, "unasked", "<q xmlns='urn:unknown'/>"))
+            .await;
+    }
+    peer.send(&format!(
+        "<message from='{EVE}' to='oauth.localhost'><body>hi</body></message>\
+         <presence type='subscribe' from='{EVE}' to='oauth.localhost'/>"
+    ))
+    .await;
+    // The answers come in the order of the requests.
+    peer.send(&iq(EVE, "get", "last", "<ping xmlns='urn:xmpp:ping'/>"))
+        .await;
+    assert_eq!(peer.next().await.attr("id"), Some("last"));
+}

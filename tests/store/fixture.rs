@@ -1,0 +1,160 @@
+//! Records to put into a store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jid::{BareJid, DomainPart};
+use tempfile::TempDir;
+use xmpp_oauth::clock::Timestamp;
+use xmpp_oauth::model::{
+    ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, Client, ClientId,
+    ClientMetadata, CodeChallenge, CodeChallengeMethod, Generation, Grant, GrantId, GrantType,
+    Pair, ResponseType,
+};
+use xmpp_oauth::secrets::TokenHash;
+use xmpp_oauth::storage::sqlite::SqliteStore;
+use xmpp_oauth::storage::{Redeemed, Rotation, Store};
+
+pub(crate) type Shared = Arc<dyn Store>;
+
+/// When the tests begin.
+pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
+
+pub(crate) fn sqlite() -> (Shared, TempDir) {
+    let files = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(files.path().join("store.db")).unwrap();
+    (Arc::new(store), files)
+}
+
+pub(crate) fn jid(text: &str) -> BareJid {
+    text.parse().unwrap()
+}
+
+pub(crate) fn host(text: &str) -> DomainPart {
+    text.parse().unwrap()
+}
+
+pub(crate) fn hash(text: &str) -> TokenHash {
+    TokenHash::of(text)
+}
+
+pub(crate) fn client(name: &str) -> Client {
+    Client {
+        id: ClientId::new(format!("client-{name}")),
+        metadata: ClientMetadata {
+            client_name: name.to_owned(),
+            client_uri: Some("https://client.example/".parse().unwrap()),
+            redirect_uris: vec!["https://client.example/cb".to_owned()],
+            token_endpoint_auth_method: AuthMethod::None,
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            response_types: vec![ResponseType::Code],
+            application_type: ApplicationType::Native,
+            scope: None,
+            logo_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            contacts: Vec::new(),
+            software_id: None,
+            software_version: None,
+        },
+        issued_at: NOW,
+        expires_at: Some(NOW + 90 * DAY),
+    }
+}
+
+/// A grant `g-NAME` of alice's, with a generation, to the client `Gajim`.
+pub(crate) fn grant(name: &str) -> Grant {
+    Grant {
+        id: GrantId::new(format!("g-{name}")),
+        account: jid("alice@example.com"),
+        client_id: client("Gajim").id,
+        client_name: "Gajim".to_owned(),
+        scopes: "openid xmpp:client:normal".parse().unwrap(),
+        created_at: NOW,
+        auth_time: NOW,
+        nonce: Some("n-1".to_owned()),
+        generation: Some(Generation::new("1")),
+        ended: None,
+    }
+}
+
+/// The code `c-NAME` for a grant.
+pub(crate) fn code(grant: &Grant) -> AuthorizationCode {
+    AuthorizationCode {
+        grant_id: grant.id.clone(),
+        client_id: grant.client_id.clone(),
+        account: grant.account.clone(),
+        scopes: grant.scopes.clone(),
+        redirect_uri: Some("https://client.example/cb".to_owned()),
+        code_challenge: Some(CodeChallenge {
+            method: CodeChallengeMethod::S256,
+            challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned(),
+        }),
+        nonce: grant.nonce.clone(),
+        auth_time: grant.auth_time,
+        generation: grant.generation.clone(),
+        issued_at: NOW,
+        expires_at: NOW + MINUTE,
+    }
+}
+
+/// The access token `a-NAME` for an hour and the refresh token `r-NAME` for ever.
+pub(crate) fn pair(name: &str) -> Pair {
+    Pair {
+        access: hash(&format!("a-{name}")),
+        scopes: "openid xmpp:client:normal".parse().unwrap(),
+        access_expires_at: NOW + HOUR,
+        refresh: Some(hash(&format!("r-{name}"))),
+        refresh_expires_at: None,
+        issued_at: NOW,
+    }
+}
+
+/// The browser session of alice, for a day.
+pub(crate) fn session() -> BrowserSession {
+    BrowserSession {
+        account: jid("alice@example.com"),
+        auth_time: NOW,
+        generation: Some(Generation::new("1")),
+        expires_at: NOW + DAY,
+    }
+}
+
+/// A stored grant with the pair of its name.
+pub(crate) async fn give(store: &Shared, grant: &Grant, pair: &Pair) {
+    let name = hash(&format!("c-{}", grant.id));
+    let mut client = client("Gajim");
+    client.id = grant.client_id.clone();
+    store.save_code(&name, &code(grant)).await.unwrap();
+    let redeemed = store.redeem_code(&name, &client, grant, pair, NOW).await;
+    assert_eq!(redeemed.unwrap(), Redeemed::Done);
+}
+
+/// A store in which alice's grant `g-1` lives with the pair `0`.
+pub(crate) async fn with_grant(store: &Shared) -> Grant {
+    let grant = grant("1");
+    give(store, &grant, &pair("0")).await;
+    grant
+}
+
+/// Shows `r-OLD`, for the pair `new`.
+pub(crate) async fn rotate(store: &Shared, old: &str, new: &str, at: Timestamp) -> Rotation {
+    let old = hash(&format!("r-{old}"));
+    store
+        .rotate_refresh_token(&old, &pair(new), at)
+        .await
+        .unwrap()
+}
+
+pub(crate) async fn has_access(store: &Shared, name: &str) -> bool {
+    let token = store.access_token(&hash(&format!("a-{name}"))).await;
+    token.unwrap().is_some()
+}
+
+pub(crate) async fn is_live(store: &Shared, grant: &Grant) -> bool {
+    let stored = store.grant(&grant.id).await.unwrap().unwrap();
+    stored.is_live()
+}

@@ -1,0 +1,97 @@
+//! What every [`Store`] must do, run on each of them; and what is SQLite's own.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy takes only the test functions themselves for tests"
+)]
+
+mod clients;
+mod codes;
+mod durability;
+mod fixture;
+mod grants;
+mod keys;
+mod purge;
+mod rotation;
+mod sessions;
+
+/// Each test of the suite on each backend. A function that is missing here is reported as unused.
+macro_rules! conformance {
+    ($($room:ident: $($test:ident)*;)*) => {
+        conformance!(@backend sqlite $($room: $($test)*;)*);
+    };
+    (@backend $backend:ident $($room:ident: $($test:ident)*;)*) => {
+        mod $backend {
+            $(mod $room {
+                $(#[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    let (store, _files) = crate::fixture::$backend();
+                    crate::$room::$test(store).await;
+                })*
+            })*
+        }
+    };
+}
+
+conformance! {
+    clients:
+        a_client_that_was_never_used_is_not_known
+        a_client_is_stored_and_overwritten
+        a_removed_client_stays_removed
+        removing_a_client_ends_its_grants
+        a_client_may_be_removed_that_was_never_stored
+        clients_are_listed_oldest_first_without_removed_ones;
+    codes:
+        a_code_reads_as_it_was_saved
+        a_redeemed_code_gives_its_grant_and_tokens
+        redeeming_keeps_what_was_stored_of_the_client
+        an_unknown_or_expired_code_gives_nothing
+        a_replayed_code_ends_what_it_gave
+        a_code_that_was_redeemed_is_recognised_after_it_has_expired
+        a_code_of_a_grant_that_has_ended_is_a_replay_that_ends_nothing
+        a_code_of_a_removed_client_gives_nothing
+        of_many_who_redeem_one_code_one_wins_and_then_all_lose;
+    rotation:
+        the_first_pair_needs_no_confirmation
+        a_narrowed_access_token_keeps_its_own_scopes
+        a_refresh_token_gives_a_new_pair_and_the_old_access_token_dies
+        a_lost_answer_may_be_asked_for_again
+        a_lost_answer_may_be_asked_for_until_the_window_closes
+        the_window_is_counted_from_the_first_exchange
+        a_confirmed_pair_closes_the_window
+        exchanging_a_token_confirms_its_pair
+        a_grandparent_is_always_reuse
+        the_refresh_token_of_a_replaced_pair_is_reuse
+        the_access_token_of_a_replaced_pair_is_unknown
+        a_replaced_pair_cannot_be_confirmed
+        confirming_twice_is_no_harm
+        an_expired_refresh_token_is_unknown
+        a_refresh_token_of_an_ended_grant_is_unknown
+        a_pair_without_a_refresh_token_leaves_no_way_back
+        of_many_who_rotate_one_token_one_pair_is_left
+        confirming_and_rotating_at_once_leave_one_pair_or_none
+        whatever_is_shown_the_store_does_as_the_rules_say;
+    grants:
+        an_ended_grant_opens_nothing_and_is_ended_once
+        only_grants_with_an_xmpp_scope_are_told_to_the_server
+        pending_ends_wait_per_host_in_order_until_finished
+        grants_are_listed_newest_first_by_account_and_client
+        a_changed_account_loses_all_but_its_new_generation
+        a_deleted_account_loses_everything
+        an_account_of_a_changed_generation_loses_its_codes_too
+        holders_are_listed_by_host_page_by_page;
+    sessions:
+        a_session_reads_as_it_was_saved
+        an_ended_session_is_gone;
+    keys:
+        a_new_signing_key_retires_those_of_its_algorithm
+        a_secret_is_made_once
+        a_store_that_works_says_so;
+    purge:
+        what_has_expired_is_purged_and_the_rest_stays
+        a_grant_without_xmpp_scope_goes_with_its_last_token
+        an_ended_grant_goes_when_told_and_its_pending_end_stays
+        a_tombstone_goes_when_its_registration_would_have_expired
+        a_spent_refresh_token_is_kept_for_a_while
+        no_more_than_the_limit_goes_at_once;
+}

@@ -1,0 +1,342 @@
+//! The exchange of refresh tokens (RFC 9700 §4.14.2, and the lost answer).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use xmpp_oauth::clock::Timestamp;
+use xmpp_oauth::model::{EndReason, Grant};
+use xmpp_oauth::storage::{Ended, LOST_ANSWER_WINDOW, Rotation};
+
+use crate::fixture::{
+    DAY, MINUTE, NOW, Shared, give, grant, has_access, hash, is_live, pair, rotate, with_grant,
+};
+
+pub(crate) async fn the_first_pair_needs_no_confirmation(store: Shared) {
+    with_grant(&store).await;
+    let access = store.access_token(&hash("a-0")).await.unwrap().unwrap();
+    assert_eq!(access.unconfirmed_pair, None);
+    assert!(store.confirm_pair(&hash("r-0"), NOW).await.unwrap());
+}
+
+pub(crate) async fn a_narrowed_access_token_keeps_its_own_scopes(store: Shared) {
+    let grant = with_grant(&store).await;
+    let mut narrow = pair("1");
+    narrow.scopes = "openid".parse().unwrap();
+    store
+        .rotate_refresh_token(&hash("r-0"), &narrow, NOW)
+        .await
+        .unwrap();
+    let access = store.access_token(&hash("a-1")).await.unwrap().unwrap();
+    assert_eq!(access.scopes, narrow.scopes);
+    assert_eq!(access.grant.scopes, grant.scopes);
+}
+
+pub(crate) async fn a_refresh_token_gives_a_new_pair_and_the_old_access_token_dies(store: Shared) {
+    let grant = with_grant(&store).await;
+    let superseded = vec![hash("a-0")];
+    assert_eq!(
+        rotate(&store, "0", "1", NOW + MINUTE).await,
+        Rotation::Rotated { superseded }
+    );
+    assert!(!has_access(&store, "0").await);
+    let access = store.access_token(&hash("a-1")).await.unwrap().unwrap();
+    assert_eq!(access.unconfirmed_pair, Some(hash("r-1")));
+    assert_eq!(access.grant, grant);
+    let spent = store.refresh_token(&hash("r-0")).await.unwrap().unwrap();
+    assert_eq!(spent.rotated_at, Some(NOW + MINUTE));
+    let fresh = store.refresh_token(&hash("r-1")).await.unwrap().unwrap();
+    assert_eq!(fresh.rotated_at, None);
+}
+
+pub(crate) async fn a_lost_answer_may_be_asked_for_again(store: Shared) {
+    with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    let superseded = vec![hash("a-1")];
+    assert_eq!(
+        rotate(&store, "0", "2", NOW + MINUTE).await,
+        Rotation::Rotated { superseded }
+    );
+    // And the new pair goes on as if nothing had been.
+    assert!(store.confirm_pair(&hash("r-2"), NOW).await.unwrap());
+    assert!(is_rotated(&rotate(&store, "2", "3", NOW + MINUTE).await));
+}
+
+pub(crate) async fn a_lost_answer_may_be_asked_for_until_the_window_closes(store: Shared) {
+    let grant = with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    let last = NOW + LOST_ANSWER_WINDOW;
+    assert!(is_rotated(&rotate(&store, "0", "2", last).await));
+    let late = last + Duration::from_secs(1);
+    assert_reused(&store, &grant, "0", late, "2").await;
+}
+
+pub(crate) async fn the_window_is_counted_from_the_first_exchange(store: Shared) {
+    let grant = with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    rotate(&store, "0", "2", NOW + 9 * MINUTE).await;
+    assert_reused(&store, &grant, "0", NOW + 11 * MINUTE, "2").await;
+}
+
+pub(crate) async fn a_confirmed_pair_closes_the_window(store: Shared) {
+    let grant = with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    assert!(store.confirm_pair(&hash("r-1"), NOW).await.unwrap());
+    let access = store.access_token(&hash("a-1")).await.unwrap().unwrap();
+    assert_eq!(access.unconfirmed_pair, None);
+    assert_reused(&store, &grant, "0", NOW, "1").await;
+    let stored = store.grant(&grant.id).await.unwrap().unwrap();
+    assert_eq!(stored.ended, Some((NOW, EndReason::RefreshTokenReused)));
+}
+
+pub(crate) async fn exchanging_a_token_confirms_its_pair(store: Shared) {
+    let grant = with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    rotate(&store, "1", "2", NOW).await;
+    assert_reused(&store, &grant, "0", NOW, "2").await;
+}
+
+pub(crate) async fn a_grandparent_is_always_reuse(store: Shared) {
+    let grant = with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    rotate(&store, "1", "2", NOW).await;
+    rotate(&store, "1", "3", NOW).await;
+    assert_reused(&store, &grant, "0", NOW, "3").await;
+}
+
+pub(crate) async fn the_refresh_token_of_a_replaced_pair_is_reuse(store: Shared) {
+    let grant = with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    rotate(&store, "0", "2", NOW).await;
+    assert_reused(&store, &grant, "1", NOW, "2").await;
+}
+
+pub(crate) async fn the_access_token_of_a_replaced_pair_is_unknown(store: Shared) {
+    let grant = with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    rotate(&store, "0", "2", NOW).await;
+    assert!(!has_access(&store, "1").await);
+    assert!(has_access(&store, "2").await && is_live(&store, &grant).await);
+}
+
+pub(crate) async fn a_replaced_pair_cannot_be_confirmed(store: Shared) {
+    with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    rotate(&store, "0", "2", NOW).await;
+    assert!(!store.confirm_pair(&hash("r-1"), NOW).await.unwrap());
+    assert!(!store.confirm_pair(&hash("r-0"), NOW).await.unwrap());
+    assert!(!store.confirm_pair(&hash("other"), NOW).await.unwrap());
+    let access = store.access_token(&hash("a-2")).await.unwrap().unwrap();
+    assert_eq!(access.unconfirmed_pair, Some(hash("r-2")));
+}
+
+pub(crate) async fn confirming_twice_is_no_harm(store: Shared) {
+    with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    for _ in 0..2 {
+        assert!(store.confirm_pair(&hash("r-1"), NOW).await.unwrap());
+    }
+    assert!(has_access(&store, "1").await);
+}
+
+pub(crate) async fn an_expired_refresh_token_is_unknown(store: Shared) {
+    let grant = grant("1");
+    let mut short = pair("0");
+    short.refresh_expires_at = Some(NOW + DAY);
+    give(&store, &grant, &short).await;
+    assert_eq!(rotate(&store, "0", "1", NOW + DAY).await, Rotation::Unknown);
+    assert!(!has_access(&store, "1").await && is_live(&store, &grant).await);
+    assert_eq!(rotate(&store, "x", "1", NOW).await, Rotation::Unknown);
+}
+
+pub(crate) async fn a_refresh_token_of_an_ended_grant_is_unknown(store: Shared) {
+    let grant = with_grant(&store).await;
+    rotate(&store, "0", "1", NOW).await;
+    let reason = EndReason::OwnerRevoked;
+    store.end_grant(&grant.id, reason, NOW).await.unwrap();
+    for old in ["0", "1"] {
+        assert_eq!(rotate(&store, old, "2", NOW).await, Rotation::Unknown);
+    }
+    assert!(!store.confirm_pair(&hash("r-1"), NOW).await.unwrap());
+}
+
+pub(crate) async fn a_pair_without_a_refresh_token_leaves_no_way_back(store: Shared) {
+    let grant = with_grant(&store).await;
+    let mut last = pair("1");
+    last.refresh = None;
+    store
+        .rotate_refresh_token(&hash("r-0"), &last, NOW)
+        .await
+        .unwrap();
+    let access = store.access_token(&hash("a-1")).await.unwrap().unwrap();
+    assert_eq!(access.unconfirmed_pair, None);
+    assert_reused(&store, &grant, "0", NOW, "1").await;
+}
+
+pub(crate) async fn of_many_who_rotate_one_token_one_pair_is_left(store: Shared) {
+    let grant = with_grant(&store).await;
+    let tries = (1..=64).map(|i| {
+        let store = store.clone();
+        tokio::spawn(async move { rotate(&store, "0", &i.to_string(), NOW).await })
+    });
+    for answer in join_all(tries).await {
+        assert!(is_rotated(&answer.unwrap()));
+    }
+    let mut left = 0;
+    for i in 1..=64 {
+        let name = i.to_string();
+        let refresh = store.refresh_token(&hash(&format!("r-{name}"))).await;
+        let usable = refresh.unwrap().unwrap().rotated_at.is_none();
+        assert_eq!(has_access(&store, &name).await, usable, "both or none");
+        left += usize::from(usable);
+    }
+    assert_eq!(left, 1);
+    assert!(is_live(&store, &grant).await);
+}
+
+pub(crate) async fn confirming_and_rotating_at_once_leave_one_pair_or_none(store: Shared) {
+    for round in 0..20 {
+        let name = |n: u32| format!("{round}-{n}");
+        let grant = grant(&name(0));
+        give(&store, &grant, &pair(&name(0))).await;
+        rotate(&store, &name(0), &name(1), NOW).await;
+        let refresh = hash(&format!("r-{}", name(1)));
+        let (old, new) = (name(0), name(2));
+        let (confirmed, rotation) = tokio::join!(
+            store.confirm_pair(&refresh, NOW),
+            rotate(&store, &old, &new, NOW)
+        );
+        if confirmed.unwrap() {
+            // First used, then the predecessor shown: reuse.
+            assert!(matches!(rotation, Rotation::Reused(_)));
+            assert!(!is_live(&store, &grant).await);
+        } else {
+            assert!(is_rotated(&rotation));
+            assert!(!has_access(&store, &name(1)).await && has_access(&store, &name(2)).await);
+        }
+    }
+}
+
+/// What may happen to a grant's tokens: someone shows a refresh token, uses an access token, or
+/// time passes. Tokens are numbered in the order in which they were made.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Show(usize),
+    Use(usize),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..4_usize).prop_map(Step::Show),
+        3 => (0..4_usize).prop_map(Step::Use),
+        1 => (1..700_u64).prop_map(Step::Wait),
+    ]
+}
+
+/// The rules, told once more and more plainly: each token's parent and when it was first shown, the
+/// one pair that is good, and whether it was used.
+#[derive(Default)]
+struct Rules {
+    parent: HashMap<usize, usize>,
+    shown: HashMap<usize, Timestamp>,
+    good: usize,
+    used: bool,
+    ended: bool,
+    made: usize,
+}
+
+impl Rules {
+    /// Whether showing the token gives a new pair.
+    fn show(&mut self, token: usize, now: Timestamp) -> bool {
+        let lost = !self.used
+            && self.parent.get(&self.good) == Some(&token)
+            && now.since(self.shown[&token]) <= LOST_ANSWER_WINDOW;
+        if self.ended || !(token == self.good || lost) {
+            self.ended = true;
+            return false;
+        }
+        self.made += 1;
+        self.shown.entry(token).or_insert(now);
+        self.parent.insert(self.made, token);
+        (self.good, self.used) = (self.made, false);
+        true
+    }
+
+    fn access(&mut self, token: usize) -> bool {
+        let good = !self.ended && token == self.good;
+        self.used |= good;
+        good
+    }
+}
+
+pub(crate) async fn whatever_is_shown_the_store_does_as_the_rules_say(store: Shared) {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for round in 0..60 {
+        let steps = proptest::collection::vec(step(), 1..40)
+            .new_tree(&mut runner)
+            .unwrap()
+            .current();
+        let name = |token: usize| format!("{round}/{token}");
+        let grant = grant(&name(0));
+        give(&store, &grant, &pair(&name(0))).await;
+        let mut rules = Rules {
+            used: true,
+            ..Rules::default()
+        };
+        let mut now = NOW;
+        for step in &steps {
+            let trail = format!("{step:?} of {steps:?}");
+            match *step {
+                Step::Wait(seconds) => now = now + Duration::from_secs(seconds),
+                // Counted back from the newest, so that the interesting ones are hit often.
+                Step::Show(back) => {
+                    let token = rules.made.saturating_sub(back);
+                    let new = name(rules.made + 1);
+                    let ended_before = rules.ended;
+                    let expected = rules.show(token, now);
+                    match rotate(&store, &name(token), &new, now).await {
+                        Rotation::Rotated { .. } => assert!(expected, "{trail}"),
+                        Rotation::Reused(_) => assert!(!expected && !ended_before, "{trail}"),
+                        Rotation::Unknown => assert!(!expected && ended_before, "{trail}"),
+                    }
+                }
+                Step::Use(back) => {
+                    let token = rules.made.saturating_sub(back);
+                    let access = hash(&format!("a-{}", name(token)));
+                    let found = store.access_token(&access).await.unwrap();
+                    let used = match found.map(|found| found.unconfirmed_pair) {
+                        None => false,
+                        Some(None) => true,
+                        Some(Some(refresh)) => store.confirm_pair(&refresh, now).await.unwrap(),
+                    };
+                    assert_eq!(used, rules.access(token), "{trail}");
+                }
+            }
+            assert_eq!(is_live(&store, &grant).await, !rules.ended, "{trail}");
+        }
+    }
+}
+
+fn is_rotated(rotation: &Rotation) -> bool {
+    matches!(rotation, Rotation::Rotated { .. })
+}
+
+/// Showing `r-OLD` ends the grant, whose access token is `a-CURRENT`.
+async fn assert_reused(store: &Shared, grant: &Grant, old: &str, at: Timestamp, current: &str) {
+    let ended = Ended {
+        grants: vec![(grant.account.clone(), grant.id.clone())],
+        access_tokens: vec![hash(&format!("a-{current}"))],
+    };
+    assert_eq!(
+        rotate(store, old, "thief", at).await,
+        Rotation::Reused(ended)
+    );
+    assert!(!is_live(store, grant).await);
+    for name in [old, current, "thief"] {
+        assert!(!has_access(store, name).await);
+        assert_eq!(rotate(store, name, "again", at).await, Rotation::Unknown);
+    }
+}
