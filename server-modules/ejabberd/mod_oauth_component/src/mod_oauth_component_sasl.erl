@@ -27,8 +27,8 @@
 -define(NS_SASL2_, <<"urn:xmpp:sasl:2">>).
 -define(MAX_MESSAGE, 16384). % base64
 %% The caps leave memory alone when the component hangs; while it answers they are not reached.
--define(MAX_WAITING, 1000).
--define(MAX_WAITING_PER_ADDRESS, 100).
+-define(MAX_WAITING, 4000).
+-define(MAX_WAITING_PER_ADDRESS, 1000).
 
 %% The exchange, under ?EXCHANGE in the stream's state. Never the token.
 %%   step: asked      for the missing initial response
