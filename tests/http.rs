@@ -11,7 +11,7 @@
 #[path = "support/http.rs"]
 mod client;
 
-#[path = "http/answers.rs"]
+#[path = "support/answers.rs"]
 mod answers;
 #[path = "http/flows.rs"]
 mod flows;

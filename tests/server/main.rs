@@ -1,6 +1,7 @@
 //! The tests that need real servers: a module per scenario, in one program.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking, in its helpers too"
 )]
@@ -8,4 +9,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/answers.rs"]
+mod answers;
+
 mod harness;
+mod main_job;
+mod site;
+
+use support::http as client;
+
