@@ -12,9 +12,18 @@ mod support;
 #[path = "../support/answers.rs"]
 mod answers;
 
+mod accounts;
+mod demo;
 mod harness;
 mod main_job;
+mod mischief;
+mod oauthbearer;
+mod secrecy;
 mod site;
+mod survival;
 
+#[expect(
+    unused_imports,
+    reason = "answers is shared with tests that call it so"
+)]
 use support::http as client;
-

@@ -41,10 +41,23 @@ impl Site {
 
     /// With other settings of the server, and more lines for component.toml.
     pub(crate) async fn with(builder: Builder, more: &str) -> Self {
-        let prosody = builder.start().await;
+        Self::on(builder.start().await, more).await
+    }
+
+    /// On a server that runs.
+    pub(crate) async fn on(prosody: Prosody, more: &str) -> Self {
+        Self::run(prosody, more, "debug").await
+    }
+
+    /// With all that the program can log.
+    pub(crate) async fn logging(prosody: Prosody, level: &str) -> Self {
+        Self::run(prosody, "", level).await
+    }
+
+    async fn run(prosody: Prosody, more: &str, level: &str) -> Self {
         let link = prosody.component();
         let mut program = Program::new(|http, ops| settings(http, ops, &link.to_string(), more))
-            .env("RUST_LOG", "debug");
+            .env("RUST_LOG", level);
         program.start().await;
         let site = Self { prosody, program };
         site.program.wait_log("the host's module is there", 0).await;
@@ -98,7 +111,10 @@ impl Site {
     pub(crate) async fn knows(&self, user: User<'_>) -> bool {
         let mut client = self.connect_to(user.host).await;
         let password = Secret::new(user.password);
-        client.password(user.name, &password, &["PLAIN".to_owned()]).await.is_ok()
+        client
+            .password(user.name, &password, &["PLAIN".to_owned()])
+            .await
+            .is_ok()
     }
 
     /// A session that was opened with a password.
@@ -109,7 +125,10 @@ impl Site {
     ) -> (Client, FullJid) {
         let mut client = self.connect_to(user.host).await;
         let password = Secret::new(user.password);
-        client.password(user.name, &password, &["PLAIN".to_owned()]).await.unwrap();
+        client
+            .password(user.name, &password, &["PLAIN".to_owned()])
+            .await
+            .unwrap();
         client.bind(resource).await.unwrap()
     }
 
@@ -138,7 +157,9 @@ impl Site {
             ("code_challenge", &sha256_text(VERIFIER)),
             ("code_challenge_method", "S256"),
         ];
-        Url::parse_with_params(&self.program.url("/oauth2/authorize"), fields).unwrap().into()
+        Url::parse_with_params(&self.program.url("/oauth2/authorize"), fields)
+            .unwrap()
+            .into()
     }
 
     /// Gives a password on the login page; what comes then, redirects followed.
@@ -151,7 +172,9 @@ impl Site {
             ("continue", &continue_to),
             ("csrf", &csrf),
         ];
-        let answer = browser.post_form(&self.program.url("/login"), &fields).await;
+        let answer = browser
+            .post_form(&self.program.url("/login"), &fields)
+            .await;
         match answer.status {
             303 => browser.get(&self.program.url(answer.location())).await,
             _ => answer,
@@ -161,8 +184,16 @@ impl Site {
     /// Allows what the consent page asks.
     pub(crate) async fn allow(&self, browser: &mut Http, page: &Answer) -> Url {
         let (request, ticket) = (hidden(page, "request"), hidden(page, "ticket"));
-        let fields = [("decision", "allow"), ("request", &request), ("ticket", &ticket)];
-        redirect(&browser.post_form(&self.program.url("/consent"), &fields).await)
+        let fields = [
+            ("decision", "allow"),
+            ("request", &request),
+            ("ticket", &ticket),
+        ];
+        redirect(
+            &browser
+                .post_form(&self.program.url("/consent"), &fields)
+                .await,
+        )
     }
 
     /// Posts to an endpoint that clients call themselves.
@@ -192,7 +223,10 @@ impl Site {
     }
 
     pub(crate) async fn revoke(&self, tokens: &Tokens) {
-        let fields = [("client_id", tokens.client_id.as_str()), ("token", &tokens.refresh)];
+        let fields = [
+            ("client_id", tokens.client_id.as_str()),
+            ("token", &tokens.refresh),
+        ];
         let answer = self.call("/oauth2/revoke", &fields).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
@@ -205,7 +239,9 @@ impl Site {
     pub(crate) async fn tokens_of(&self, user: User<'_>, scope: &str) -> Tokens {
         let client_id = self.register().await;
         let mut browser = Http::new();
-        let page = self.log_in(&mut browser, &self.authorize_url(&client_id, scope), user).await;
+        let page = self
+            .log_in(&mut browser, &self.authorize_url(&client_id, scope), user)
+            .await;
         let code = parameter(&self.allow(&mut browser, &page).await, "code").unwrap();
         let answer = self.redeem(&client_id, &code).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -216,11 +252,20 @@ impl Site {
 impl Tokens {
     pub(crate) fn of(answer: &Value, client_id: String) -> Self {
         let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-        Self { access: text("access_token"), refresh: text("refresh_token"), client_id }
+        Self {
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+            client_id,
+        }
     }
 }
 
 fn settings(http: u16, ops: u16, link: &str, more: &str) -> String {
+    let hosts = format!("hosts = [\"{HOST}\"]");
+    let more = match more.contains("[xmpp]") {
+        true => more.replace("[xmpp]", &format!("[xmpp]\n{hosts}")),
+        false => format!("[xmpp]\n{hosts}\n{more}"),
+    };
     format!(
         r#"
         [component]
@@ -236,8 +281,6 @@ fn settings(http: u16, ops: u16, link: &str, more: &str) -> String {
         [limits]
         registrations_per_address = 1000
         {more}
-        [xmpp]
-        hosts = ["{HOST}"]
         "#
     )
 }
@@ -246,7 +289,9 @@ fn settings(http: u16, ops: u16, link: &str, more: &str) -> String {
 pub(crate) fn stanza(text: &str) -> Element {
     let (name, rest) = text.split_once([' ', '>', '/']).unwrap();
     let cut = &text[name.len()..text.len() - rest.len()];
-    format!("{name} xmlns='jabber:client'{cut}{rest}").parse().unwrap()
+    format!("{name} xmlns='jabber:client'{cut}{rest}")
+        .parse()
+        .unwrap()
 }
 
 /// Sends an IQ and waits for its answer, passing over whatever else comes.
@@ -254,7 +299,10 @@ pub(crate) async fn ask(client: &mut Client, iq: &str) -> Element {
     let iq = stanza(iq);
     let id = iq.attr("id").unwrap().to_owned();
     client.send(&iq).await.unwrap();
-    wait_for(client, |element| element.is("iq", "jabber:client") && element.attr("id") == Some(&id)).await
+    wait_for(client, |element| {
+        element.is("iq", "jabber:client") && element.attr("id") == Some(&id)
+    })
+    .await
 }
 
 /// The first element that `wanted` is true for.
@@ -267,7 +315,9 @@ pub(crate) async fn wait_for(client: &mut Client, wanted: impl Fn(&Element) -> b
             }
         }
     };
-    tokio::time::timeout(LIMIT, coming).await.expect("it should have come by now")
+    tokio::time::timeout(LIMIT, coming)
+        .await
+        .expect("it should have come by now")
 }
 
 /// The defined condition of an error stanza.
@@ -275,7 +325,9 @@ pub(crate) fn condition(answer: &Element) -> String {
     let error = answer.get_child("error", "jabber:client");
     let error = error.unwrap_or_else(|| panic!("no error: {}", String::from(answer)));
     let stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas";
-    let mut conditions = error.children().filter(|c| c.ns() == stanzas && c.name() != "text");
+    let mut conditions = error
+        .children()
+        .filter(|c| c.ns() == stanzas && c.name() != "text");
     conditions.next().unwrap().name().to_owned()
 }
 
@@ -289,6 +341,8 @@ pub(crate) async fn ended(client: &mut Client) -> (Duration, String) {
             }
         }
     };
-    let why = tokio::time::timeout(LIMIT, ending).await.expect("the session should have ended");
+    let why = tokio::time::timeout(LIMIT, ending)
+        .await
+        .expect("the session should have ended");
     (since.elapsed(), why)
 }

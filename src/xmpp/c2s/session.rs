@@ -80,17 +80,25 @@ impl Client {
         offered.map(Element::text).collect()
     }
 
-    /// Begins the stream anew after a login and binds a resource (RFC 6120 §6.4.6, §7); the server
-    /// chooses one where none is wanted.
+    /// Begins the stream anew, as after a login (RFC 6120 §6.4.6).
+    ///
+    /// # Errors
+    /// See [`C2sError`].
+    pub async fn restart(self) -> Result<Self, C2sError> {
+        let source = self.reader.into_inner().ok_or(C2sError::OutOfTurn)?;
+        let opening = Self::start(source, self.writer.into_inner(), self.domain);
+        timeout(TIME, opening)
+            .await
+            .map_err(|_| C2sError::TimedOut)?
+    }
+
+    /// Begins the stream anew after a login and binds a resource (RFC 6120 §7); the server chooses one
+    /// where none is wanted.
     ///
     /// # Errors
     /// See [`C2sError`].
     pub async fn bind(self, resource: Option<&str>) -> Result<(Self, FullJid), C2sError> {
-        let source = self.reader.into_inner().ok_or(C2sError::OutOfTurn)?;
-        let opening = Self::start(source, self.writer.into_inner(), self.domain);
-        let mut client = timeout(TIME, opening)
-            .await
-            .map_err(|_| C2sError::TimedOut)??;
+        let mut client = self.restart().await?;
         let wanted = resource.map(|r| Element::builder("resource", ns::BIND).append(r).build());
         let bind = Element::builder("bind", ns::BIND)
             .append_all(wanted)
