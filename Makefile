@@ -40,7 +40,7 @@ check: ## Format, lints, docs, architecture and unit tests: fast, no servers
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
-	$(if $(lua_files),luacheck --no-color -q $(lua_files))
+	$(if $(lua_files),luacheck --no-color -q --config server-modules/prosody/.luacheckrc $(lua_files))
 	$(CARGO) test --lib --bins $(addprefix --test ,$(fast_tests))
 
 test-matrix: ## Run the server scenarios on each supported release

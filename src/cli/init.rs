@@ -27,7 +27,7 @@ pub(super) struct Init {
     /// The component's own domain [default: oauth.HOST]
     #[arg(long, value_name = "DOMAIN")]
     component_jid: Option<DomainPart>,
-    /// Where people and clients reach it [default: https://auth.HOST]
+    /// Where people and clients reach it [default: auth.HOST, by https]
     #[arg(long, value_name = "URL")]
     public_url: Option<Url>,
 }

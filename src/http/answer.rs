@@ -38,7 +38,7 @@ impl IntoResponse for Refused {
 }
 
 impl IntoResponse for OauthError {
-    /// RFC 6749 §5.2; RFC 6750 §3 for what a bearer token was shown to is in [`bearer_error`].
+    /// RFC 6749 §5.2; RFC 6750 §3 for what a bearer token was shown to is in `bearer_error`.
     fn into_response(self) -> Response {
         let mut response = json_answer(status_of(&self), &error_body(&self));
         if self.code == ErrorCode::InvalidClient {

@@ -10,6 +10,7 @@
 mod support;
 
 #[path = "../support/answers.rs"]
+#[expect(dead_code, reason = "other test programs use the rest of it")]
 mod answers;
 
 mod accounts;
@@ -22,8 +23,4 @@ mod secrecy;
 mod site;
 mod survival;
 
-#[expect(
-    unused_imports,
-    reason = "answers is shared with tests that call it so"
-)]
 use support::http as client;
