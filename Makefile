@@ -2,11 +2,11 @@
 #
 # Tests are laid out by what they need:
 #   src/**            unit tests              no server     make check, make test
-#   tests/*.rs        a file per subject      no server     make check, make test
+#   tests/*           a file or folder each   no server     make check, make test
 #   tests/server/     ONE binary, a module    real servers  make test, make test-matrix
 #                     per scenario            and browser
-# A test that needs a server goes to tests/server/, and into no other place: `check` takes every
-# file tests/*.rs. All cargo calls use the dev profile and the same features, so that `check`,
+# A test that needs a server goes to tests/server/, and into no other place: `check` takes all
+# others of tests/. All cargo calls use the dev profile and the same features, so that `check`,
 # `test` and `test-matrix` build each crate once to run and once (clippy, doc) to look at.
 #
 # XMPP_OAUTH_SERVERS names the servers that tests/server/ runs against: `prosody` is the machine's
@@ -18,7 +18,8 @@ SERVER ?= prosody
 XMPP_OAUTH_SERVERS ?= prosody
 export XMPP_OAUTH_SERVERS
 
-fast_tests := $(basename $(notdir $(wildcard tests/*.rs)))
+fast_tests := $(filter-out server,$(basename $(notdir $(wildcard tests/*.rs))) \
+	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs))))
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help

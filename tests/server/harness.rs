@@ -162,6 +162,20 @@ async fn optional_modules_load_and_the_other_ports_answer() {
 }
 
 #[tokio::test]
+async fn our_module_loads_on_its_host_and_leaves_the_other_alone() {
+    for release in servers() {
+        let server = Prosody::builder(release).start().await;
+        let modules = server.shell("module:list()").await;
+        let host = |name: &str| {
+            let (_, rest) = modules.split_once(&format!("{name}:")).expect(name);
+            rest.split("\n| \n").next().unwrap_or(rest).to_owned()
+        };
+        assert!(modules.contains("oauth_component"), "{release}: {modules}");
+        assert!(!host("other.localhost").contains("oauth_component"), "{release}: {modules}");
+    }
+}
+
+#[tokio::test]
 async fn chromium_shows_a_page_as_a_dark_phone_and_vanishes_when_dropped() {
     const PAGE: &str = "<!doctype html><meta name=viewport content='width=device-width'>\
         <title>a page</title><h1>hello</h1>";
