@@ -14,6 +14,7 @@ mod support;
 mod answers;
 
 mod accounts;
+mod check;
 mod demo;
 mod harness;
 mod main_job;
