@@ -171,7 +171,10 @@ async fn our_module_loads_on_its_host_and_leaves_the_other_alone() {
             rest.split("\n| \n").next().unwrap_or(rest).to_owned()
         };
         assert!(modules.contains("oauth_component"), "{release}: {modules}");
-        assert!(!host("other.localhost").contains("oauth_component"), "{release}: {modules}");
+        assert!(
+            !host("other.localhost").contains("oauth_component"),
+            "{release}: {modules}"
+        );
     }
 }
 
