@@ -103,7 +103,12 @@ pub(super) async fn post(
     let from = address_to_brake(&web, peer, &headers);
     match web
         .provider
-        .log_in(&account, &Secret::new(password), from)
+        .log_in(
+            &account,
+            &Secret::new(password),
+            from,
+            web.known_cookie(&headers),
+        )
         .await
     {
         Ok(logged_in) => {
@@ -115,6 +120,7 @@ pub(super) async fn post(
             let mut response =
                 redirect(&format!("{}?{}", path::AUTHORIZE, after_login(raw_request)));
             web.set_session_cookie(&mut response, &logged_in.cookie);
+            web.set_known_cookie(&mut response, &logged_in.known);
             Ok(response)
         }
         Err(LoginError::WrongPassword) => again(Shown::WrongPassword),

@@ -88,6 +88,41 @@ async fn wrong_passwords_for_one_account_have_to_wait_wherever_they_come_from() 
 }
 
 #[tokio::test]
+async fn whoever_guesses_elsewhere_does_not_lock_a_browser_out_that_has_logged_in_before() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let url = world.authorize_url(&app, &[]);
+    let mut alices = Http::new().with("x-forwarded-for", "198.51.100.1");
+    world.log_in(&mut alices, &url).await;
+    alices.cookies.remove("xmpp-oauth-session");
+    for n in 0..6 {
+        try_from(&world, &app, &format!("203.0.113.{n}"), ALICE, "wrong").await;
+    }
+    let page = alices.get(&url).await;
+    let answer = world
+        .give_password(&mut alices, &page, ALICE, PASSWORD)
+        .await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+
+    // its own wrong passwords count all the same, and its mark is good for no other account
+    for who in [ALICE, "bob@example.com"] {
+        let mut browser = alices.clone();
+        browser.cookies.remove("xmpp-oauth-session");
+        for n in 0..6 {
+            let page = browser.get(&url).await;
+            let answer = world.give_password(&mut browser, &page, who, "wrong").await;
+            let expected = if n < 5 { 200 } else { 429 };
+            assert_eq!(answer.status, expected, "{who}, {n}");
+        }
+    }
+    let answer = try_from(&world, &app, "203.0.113.9", "bob@example.com", "builder").await;
+    assert_eq!(
+        answer.status, 429,
+        "bob's account is braked from everywhere"
+    );
+}
+
+#[tokio::test]
 async fn another_spelling_of_the_address_is_the_same_account() {
     let world = World::new().await;
     let app = world.register(json!({})).await;
