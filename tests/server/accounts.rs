@@ -3,7 +3,9 @@
 use crate::site::{LIMIT, Site, ask, condition, ended};
 use crate::support::child::Signal;
 use crate::support::http::Http;
-use crate::support::prosody::{ADMIN, ALICE, BOB, Prosody, User, servers};
+use crate::support::prosody::{ADMIN, ALICE, BOB, User};
+use crate::support::release::servers;
+use crate::support::server::{Server, Wish};
 use crate::support::wait::until;
 
 const SCOPE: &str = "openid xmpp:client:normal";
@@ -21,15 +23,15 @@ impl Site {
     }
 }
 
-fn c2s(tls: &str, prosody: &Prosody) -> String {
+fn c2s(tls: &str, server: &Server) -> String {
     let address = if tls == "direct" {
-        prosody.c2s_tls()
+        server.c2s_tls()
     } else {
-        prosody.c2s()
+        server.c2s()
     };
     format!(
         "[xmpp]\nauthentication = \"c2s\"\nc2s = {{ address = \"{address}\", tls = \"{tls}\", ca_file = \"{}\" }}",
-        prosody.ca_file().display()
+        server.ca_file().display()
     )
 }
 
@@ -37,12 +39,12 @@ fn c2s(tls: &str, prosody: &Prosody) -> String {
 async fn a_password_is_asked_about_over_the_link_and_as_a_client() {
     for release in servers() {
         for way in ["module", "starttls", "direct"] {
-            let prosody = Prosody::builder(release).start().await;
+            let server = Wish::of(release).start().await;
             let more = match way {
                 "module" => String::new(),
-                tls => c2s(tls, &prosody),
+                tls => c2s(tls, &server),
             };
-            let site = Site::on(prosody, &more).await;
+            let site = Site::on(server, &more).await;
             let right = site.page_after(ALICE).await;
             assert!(
                 right.text().contains("name=\"decision\""),
@@ -73,9 +75,9 @@ async fn a_password_is_asked_about_over_the_link_and_as_a_client() {
 async fn a_server_that_does_not_answer_is_never_taken_for_a_wrong_password() {
     for release in servers() {
         let site = Site::start(release).await;
-        site.prosody.signal(Signal::STOP);
+        site.server.signal(Signal::STOP);
         let page = site.page_after(ALICE).await;
-        site.prosody.signal(Signal::CONT);
+        site.server.signal(Signal::CONT);
         assert_eq!(page.status, 503, "{release}: {}", page.text());
         assert!(
             page.text().contains("try again"),
@@ -122,7 +124,7 @@ async fn a_changed_password_and_a_removed_account_end_what_was_granted() {
         );
 
         let (mut bobs, _) = site.session(&others.access).await;
-        site.prosody.delete_user("bob@localhost").await;
+        site.server.delete_user("bob@localhost").await;
         ended(&mut bobs).await;
         until(
             "the grant of the removed account to be gone",
@@ -145,16 +147,16 @@ async fn a_password_that_was_changed_outside_the_server_shows_at_the_next_refres
     for release in servers() {
         let mut site = Site::start(release).await;
         let (first, second) = (site.tokens(SCOPE).await, site.tokens_of(BOB, SCOPE).await);
-        site.prosody
+        site.server
             .set_password_outside("alice@localhost", "changed outside")
             .await;
         let answer = site.refresh(&first.client_id, &first.refresh).await;
         assert_eq!(answer.status, 400, "{release}: {}", answer.text());
 
-        site.prosody.stop().await;
-        site.prosody.start().await;
+        site.server.stop().await;
+        site.server.start().await;
         site.program.kill9();
-        site.prosody
+        site.server
             .set_password_outside("bob@localhost", "changed while away")
             .await;
         let from = site.program.log().len();

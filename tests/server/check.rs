@@ -1,9 +1,11 @@
 //! `check` against real servers: all is well, and what it says where something is not.
 
 use crate::support::process::Program;
-use crate::support::prosody::{COMPONENT, HOST, OTHER_HOST, Prosody, SECRET, servers};
+use crate::support::prosody::{COMPONENT, HOST, OTHER_HOST, SECRET};
+use crate::support::release::servers;
+use crate::support::server::{Server, Wish};
 
-fn program(server: &Prosody, host: &str, secret: &str) -> Program {
+fn program(server: &Server, host: &str, secret: &str) -> Program {
     let component = server.component();
     Program::new(|listen, ops| {
         format!(
@@ -35,7 +37,7 @@ async fn check(program: &Program) -> (String, bool) {
 #[tokio::test]
 async fn check_finds_all_well_over_its_own_link_and_over_serves() {
     for release in servers() {
-        let server = Prosody::builder(release).start().await;
+        let server = Wish::of(release).start().await;
         let mut program = program(&server, HOST, SECRET);
         for is_running in [false, true] {
             if is_running {
@@ -59,7 +61,7 @@ async fn check_finds_all_well_over_its_own_link_and_over_serves() {
 #[tokio::test]
 async fn check_tells_a_wrong_secret_from_a_missing_module() {
     for release in servers() {
-        let server = Prosody::builder(release).start().await;
+        let server = Wish::of(release).start().await;
         let (said, is_well) = check(&program(&server, HOST, "another secret")).await;
         assert!(!is_well, "{release}: {said}");
         assert!(

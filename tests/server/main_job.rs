@@ -11,7 +11,8 @@ use crate::answers::parameter;
 use crate::site::{CALLBACK, LIMIT, Site, Tokens, ask, ended, stanza, wait_for};
 use crate::support::browser::{Browser, Look};
 use crate::support::http::Http;
-use crate::support::prosody::{ALICE, BOB, servers};
+use crate::support::prosody::{ALICE, BOB};
+use crate::support::release::servers;
 use crate::support::wait::until;
 use xmpp_oauth::xmpp::c2s::Bearer;
 

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use crate::site::{LIMIT, Site, ask, condition, wait_for};
 use crate::support::child::Signal;
-use crate::support::prosody::{ADMIN, ALICE, BOB, COMPONENT, servers};
+use crate::support::prosody::{ADMIN, ALICE, BOB, COMPONENT};
+use crate::support::release::servers;
 use xmpp_oauth::xmpp::c2s::{C2sError, Client};
 
 const SCOPE: &str = "openid xmpp:client:normal";

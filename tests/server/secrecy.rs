@@ -3,13 +3,15 @@
 use crate::answers::parameter;
 use crate::site::{Site, Tokens};
 use crate::support::http::Http;
-use crate::support::prosody::{ALICE, Prosody, SECRET, servers};
+use crate::support::prosody::{ALICE, SECRET};
+use crate::support::release::servers;
+use crate::support::server::Wish;
 
 #[tokio::test]
 async fn no_token_code_cookie_or_password_stands_in_any_log() {
     for release in servers() {
-        let prosody = Prosody::builder(release).start().await;
-        let site = Site::logging(prosody, "trace").await;
+        let server = Wish::of(release).start().await;
+        let site = Site::logging(server, "trace").await;
         let client_id = site.register().await;
         let mut browser = Http::new();
         let url = site.authorize_url(&client_id, "openid xmpp:client:normal");
@@ -36,7 +38,7 @@ async fn no_token_code_cookie_or_password_stands_in_any_log() {
             "a key that is only used".to_owned(),
         ];
         secrets.extend(browser.cookies.values().cloned());
-        let (ours, theirs) = (site.program.log(), site.prosody.log());
+        let (ours, theirs) = (site.program.log(), site.server.log());
         assert!(ours.contains("a client logs in with a token"));
         for secret in &secrets {
             assert!(

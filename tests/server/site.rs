@@ -1,4 +1,4 @@
-//! A Prosody with our module, our program joined to it, and what apps and chat clients do with them.
+//! A server with our module, our program joined to it, and what apps and chat clients do with them.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,10 @@ use xmpp_oauth::xmpp::c2s::{Bearer, C2sError, Client, Connector};
 use crate::answers::{hidden, parameter, redirect};
 use crate::support::http::{Answer, Http};
 use crate::support::process::Program;
-use crate::support::prosody::{ALICE, Builder, COMPONENT, HOST, Prosody, Release, SECRET, User};
+use crate::support::prosody::{ALICE, COMPONENT, HOST, SECRET, User};
+use crate::support::release::Release;
+use crate::support::server::{Server, Wish};
+use crate::support::wait::until;
 
 /// How long anything but a promise may take, on a slow machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -23,7 +26,7 @@ pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CALLBACK: &str = "http://127.0.0.1:9/callback";
 
 pub(crate) struct Site {
-    pub(crate) prosody: Prosody,
+    pub(crate) server: Server,
     pub(crate) program: Program,
 }
 
@@ -36,44 +39,61 @@ pub(crate) struct Tokens {
 
 impl Site {
     pub(crate) async fn start(release: Release) -> Self {
-        Self::with(Prosody::builder(release), "").await
+        Self::with(Wish::of(release), "").await
     }
 
     /// With other settings of the server, and more lines for component.toml.
-    pub(crate) async fn with(builder: Builder, more: &str) -> Self {
-        Self::on(builder.start().await, more).await
+    pub(crate) async fn with(wish: Wish, more: &str) -> Self {
+        Self::on(wish.start().await, more).await
     }
 
     /// On a server that runs.
-    pub(crate) async fn on(prosody: Prosody, more: &str) -> Self {
-        Self::run(prosody, more, "debug").await
+    pub(crate) async fn on(server: Server, more: &str) -> Self {
+        Self::run(server, more, "debug").await
     }
 
     /// With all that the program can log.
-    pub(crate) async fn logging(prosody: Prosody, level: &str) -> Self {
-        Self::run(prosody, "", level).await
+    pub(crate) async fn logging(server: Server, level: &str) -> Self {
+        Self::run(server, "", level).await
     }
 
-    async fn run(prosody: Prosody, more: &str, level: &str) -> Self {
-        let link = prosody.component();
+    async fn run(server: Server, more: &str, level: &str) -> Self {
+        let link = server.component();
         let mut program = Program::new(|http, ops| settings(http, ops, &link.to_string(), more))
             .env("RUST_LOG", level);
         program.start().await;
-        let site = Self { prosody, program };
+        let site = Self { server, program };
         site.program.wait_log("the host's module is there", 0).await;
         site
+    }
+
+    pub(crate) fn is_prosody(&self) -> bool {
+        matches!(self.server, Server::Prosody(_))
+    }
+
+    /// Waits until a session waits to be resumed, by what the server logs after its first `from` bytes.
+    pub(crate) async fn hibernation(&self, from: usize) {
+        let line = self.server.says_hibernating();
+        until("a session to wait for resumption", LIMIT, async || {
+            self.server
+                .log()
+                .get(from..)
+                .is_some_and(|log| log.contains(line))
+                .then_some(())
+        })
+        .await;
     }
 
     /// How a chat client connects.
     pub(crate) fn connector(&self, tls: C2sTls) -> Connector {
         let address = match tls {
-            C2sTls::Direct => self.prosody.c2s_tls(),
-            C2sTls::Starttls | C2sTls::None => self.prosody.c2s(),
+            C2sTls::Direct => self.server.c2s_tls(),
+            C2sTls::Starttls | C2sTls::None => self.server.c2s(),
         };
         Connector::new(&C2s {
             address: Some(address.to_string()),
             tls,
-            ca_file: Some(self.prosody.ca_file()),
+            ca_file: Some(self.server.ca_file()),
             mechanisms: Vec::new(),
         })
         .unwrap()

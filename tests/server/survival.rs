@@ -6,7 +6,8 @@ use crate::answers::parameter;
 use crate::site::{LIMIT, Site, Tokens, ended};
 use crate::support::child::Signal;
 use crate::support::http::Http;
-use crate::support::prosody::{ALICE, servers};
+use crate::support::prosody::ALICE;
+use crate::support::release::servers;
 use crate::support::wait::until;
 
 const SCOPE: &str = "openid xmpp:client:normal";
@@ -84,10 +85,10 @@ async fn the_link_is_back_within_two_seconds_of_the_servers_listening() {
     for release in servers() {
         let mut site = Site::start(release).await;
         let tokens = site.tokens(SCOPE).await;
-        site.prosody.stop().await;
+        site.server.stop().await;
         site.program.wait_log("the link is down", 0).await;
         let from = site.program.log().len();
-        site.prosody.start().await;
+        site.server.start().await;
         let since = Instant::now();
         site.program.wait_log("the link is up", from).await;
         assert!(
@@ -106,12 +107,12 @@ async fn what_was_revoked_while_the_server_was_stopped_ends_when_it_goes_on() {
         let mut site = Site::start(release).await;
         let tokens = site.tokens(SCOPE).await;
         let (mut chat, _) = site.session(&tokens.access).await;
-        site.prosody.signal(Signal::STOP);
+        site.server.signal(Signal::STOP);
         site.revoke(&tokens).await;
         // not even the program that was asked is there any more
         site.program.kill9();
         site.program.spawn();
-        site.prosody.signal(Signal::CONT);
+        site.server.signal(Signal::CONT);
         site.program.ready().await;
         ended(&mut chat).await;
         assert!(!site.logs_in(&tokens.access).await, "{release}");
@@ -123,7 +124,7 @@ async fn a_server_that_is_stopped_is_missed_and_found_again() {
     for release in servers() {
         let site = Site::start(release).await;
         let from = site.program.log().len();
-        site.prosody.signal(Signal::STOP);
+        site.server.signal(Signal::STOP);
         let since = Instant::now();
         until(
             "the silence to be noticed",
@@ -141,7 +142,7 @@ async fn a_server_that_is_stopped_is_missed_and_found_again() {
             "{release}: {:?}",
             since.elapsed()
         );
-        site.prosody.signal(Signal::CONT);
+        site.server.signal(Signal::CONT);
         site.linked(from).await;
     }
 }

@@ -18,8 +18,11 @@
 
 pub(crate) mod browser;
 pub(crate) mod child;
+pub(crate) mod ejabberd;
 pub(crate) mod http;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod prosody;
+pub(crate) mod release;
+pub(crate) mod server;
 pub(crate) mod wait;
