@@ -9,13 +9,13 @@
 # others of tests/. All cargo calls use the dev profile and the same features, so that `check`,
 # `test` and `test-matrix` build each crate once to run and once (clippy, doc) to look at.
 #
-# XMPP_OAUTH_SERVERS names the servers that tests/server/ runs against: `prosody` is the machine's
-# own package, `prosody@trixie` the one of a Debian release (the machine's, or a tree made by
+# XMPP_OAUTH_SERVERS names the servers that tests/server/ runs against: `prosody` and `ejabberd` are the
+# machine's own packages, `prosody@trixie` is the one of a Debian release (the machine's, or a tree made by
 # tools/tree). One that is missing is a failure. Several are divided by commas.
 
 CARGO ?= cargo
 SERVER ?= prosody
-XMPP_OAUTH_SERVERS ?= prosody
+XMPP_OAUTH_SERVERS ?= prosody,ejabberd
 export XMPP_OAUTH_SERVERS
 
 fast_tests := $(filter-out server,$(basename $(notdir $(wildcard tests/*.rs))) \
@@ -33,7 +33,7 @@ demo: ## Log alice in by OAUTHBEARER on a real Prosody (AUTO=1: without a person
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
 test: ## Run every test, against real servers
-	@tools/install build prosody browser
+	@tools/install build prosody ejabberd browser
 	$(CARGO) test
 
 check: ## Format, lints, docs, architecture and unit tests: fast, no servers
@@ -52,4 +52,4 @@ bench: ## Run the benchmarks, as a table of ratios
 	$(CARGO) bench
 
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody browser trees lint
+	@tools/install build prosody ejabberd browser trees lint
