@@ -245,6 +245,50 @@ async fn init_takes_the_names_it_is_given_and_makes_other_secrets_each_time() {
 }
 
 #[tokio::test]
+async fn init_prints_what_belongs_into_either_servers_configuration() {
+    for (server, file, lines) in [
+        (
+            "prosody",
+            "p.toml",
+            [
+                "component_secret = ",
+                "oauth_component = \"oauth.example.org\"",
+            ],
+        ),
+        (
+            "ejabberd",
+            "e.toml",
+            [
+                "module: ejabberd_service",
+                "component: \"oauth.example.org\"",
+            ],
+        ),
+    ] {
+        let program = program();
+        let arguments = [
+            "--config",
+            file,
+            "init",
+            "--host",
+            "example.org",
+            "--server",
+            server,
+        ];
+        let output = program.run(&arguments).await;
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{server}: {said}");
+        let written = std::fs::read_to_string(program.dir().join(file)).unwrap();
+        let secret = written
+            .lines()
+            .find_map(|line| line.strip_prefix("secret = "))
+            .unwrap();
+        for part in lines.into_iter().chain([secret.trim_matches('"')]) {
+            assert!(said.contains(part), "{server}: no {part} in {said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn init_leaves_a_configuration_that_is_there_as_it_is() {
     let program = program();
     let before = std::fs::read(program.dir().join("component.toml")).unwrap();

@@ -18,7 +18,7 @@ use crate::secrets::{OsRandom, random_text};
 /// XMPP server's configuration.
 #[derive(Args, Debug)]
 pub(super) struct Init {
-    /// The XMPP server. ejabberd is not supported by this version yet.
+    /// The XMPP server.
     #[arg(long, value_enum, default_value = "prosody")]
     server: ServerKind,
     /// The domain whose accounts may log in.
@@ -35,6 +35,7 @@ pub(super) struct Init {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ServerKind {
     Prosody,
+    Ejabberd,
 }
 
 pub(super) fn run(arguments: &Init, file: &Path) -> ExitCode {
@@ -52,6 +53,7 @@ pub(super) fn run(arguments: &Init, file: &Path) -> ExitCode {
     }
     match arguments.server {
         ServerKind::Prosody => output::line(plan.for_prosody(file)),
+        ServerKind::Ejabberd => output::line(plan.for_ejabberd(file)),
     }
     ExitCode::SUCCESS
 }
@@ -169,24 +171,66 @@ Component "{jid}"
 
 Then restart Prosody, and look whether all is well: xmpp-oauth --config {} check"#,
             file.display(),
-            module_folder().display(),
+            module_folder("prosody").display(),
+            file.display(),
+        )
+    }
+
+    fn for_ejabberd(&self, file: &Path) -> String {
+        let Self {
+            host, jid, secret, ..
+        } = self;
+        format!(
+            r#"Wrote {} (mode 0600).
+
+Install the module (as the user that ejabberd runs as; Debian needs erlang-dev and erlang-p1-xmpp):
+
+    mkdir -p ~/.ejabberd-modules/sources
+    cp -r {} ~/.ejabberd-modules/sources/
+    ejabberdctl module_install mod_oauth_component
+
+Paste this into ejabberd's configuration (ejabberd.yml):
+
+# under listen, beside what is there
+listen:
+  -
+    port: 5347
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    global_routes: false
+    hosts:
+      "{jid}":
+        password: "{secret}"
+
+# at the end (add to append_host_config if it is there already)
+append_host_config:
+  "{host}":
+    modules:
+      mod_oauth_component:
+        component: "{jid}"
+
+Then run ejabberdctl reload_config, and look whether all is well: xmpp-oauth --config {} check"#,
+            file.display(),
+            module_folder("ejabberd")
+                .join("mod_oauth_component")
+                .display(),
             file.display(),
         )
     }
 }
 
-/// Where Prosody's module lies: with the sources that the program was built in, or where packages put
+/// Where a server's module lies: with the sources that the program was built in, or where packages put
 /// it; otherwise the operator knows.
-fn module_folder() -> PathBuf {
+fn module_folder(server: &str) -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     program
         .ancestors()
         .flat_map(|folder| {
             [
-                folder.join("server-modules/prosody"),
-                folder.join("share/xmpp-oauth/server-modules/prosody"),
+                folder.join("server-modules").join(server),
+                folder.join("share/xmpp-oauth/server-modules").join(server),
             ]
         })
-        .find(|folder| folder.join("mod_oauth_component.lua").is_file())
-        .unwrap_or_else(|| PathBuf::from("/path/to/xmpp-oauth/server-modules/prosody"))
+        .find(|folder| folder.is_dir())
+        .unwrap_or_else(|| Path::new("/path/to/xmpp-oauth/server-modules").join(server))
 }

@@ -224,7 +224,10 @@ fn environment(command: &mut Command, seen: &Path) {
         .env("EJABBERD_LOG_PATH", seen.join("ejabberd.log"))
         .env("CONTRIB_MODULES_PATH", seen.join("modules"))
         .env("ERL_INETRC", seen.join("inetrc"))
-        .env("ERL_LIBS", "/usr/lib/x86_64-linux-gnu");
+        .env(
+            "ERL_LIBS",
+            format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH),
+        );
 }
 
 /// A node in `dir`; `then` is run when it is up.
