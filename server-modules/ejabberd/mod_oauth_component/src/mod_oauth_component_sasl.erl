@@ -195,20 +195,29 @@ without_message(?NS_SASL2_, #xmlel{children = Children} = Element) ->
                                                      {<<"resume">>, <<"urn:xmpp:sm:3">>}])]}.
 
 %% Asks the component about the client's message.
-check(Message, State) when byte_size(Message) > ?MAX_MESSAGE ->
-    keep(fail(<<"malformed-request">>, State));
-check(Message, #{?EXCHANGE := Exchange, lserver := Host, ip := {IP, _}} = State) ->
+check(Base64, State) ->
+    case decode(Base64) of
+        {ok, Message} -> ask(Base64, State, is_discovery(Message));
+        error -> keep(fail(<<"malformed-request">>, State))
+    end.
+
+decode(<<"=">>) -> {ok, <<>>}; % RFC 6120 §6.4.2
+decode(Base64) when byte_size(Base64) =< ?MAX_MESSAGE ->
+    try {ok, base64:decode(Base64)} catch _:_ -> error end;
+decode(_) -> error.
+
+ask(Base64, #{?EXCHANGE := Exchange, lserver := Host, ip := {IP, _}} = State, Discovers) ->
     Ref = make_ref(),
     case wait_in_line(Host, Ref, IP) of
         true ->
             Question = mod_oauth_component_link:element(
                          <<"authenticate">>,
                          [{<<"xmlns">>, ?NS}, {<<"mechanism">>, ?OAUTHBEARER}, {<<"ip">>, address(IP)}],
-                         [{xmlcdata, case Message of <<>> -> <<"=">>; _ -> Message end}]),
+                         [{xmlcdata, case Base64 of <<>> -> <<"=">>; _ -> Base64 end}]),
             Timeout = gen_mod:get_module_opt(Host, mod_oauth_component, timeout),
             mod_oauth_component_link:ask(Host, set, Question, Timeout,
                                          fun(Answer) -> done_waiting(Host, Ref, Answer) end),
-            keep(State#{?EXCHANGE => Exchange#{step => checking, ref => Ref, discovers => is_discovery(Message)}});
+            keep(State#{?EXCHANGE => Exchange#{step => checking, ref => Ref, discovers => Discovers}});
         false ->
             ?INFO_MSG("Too many OAUTHBEARER logins are waiting for ~ts", [mod_oauth_component_link:component(Host)]),
             keep(fail(<<"temporary-auth-failure">>, State))
@@ -216,10 +225,7 @@ check(Message, #{?EXCHANGE := Exchange, lserver := Host, ip := {IP, _}} = State)
 
 %% XEP-0493: an empty token asks who the provider is. No login has failed then.
 is_discovery(Message) ->
-    try base64:decode(Message) of
-        Text -> Text == <<>> orelse re:run(Text, "\\x01auth=bearer *\\x01", [caseless]) =/= nomatch
-    catch _:_ -> Message == <<"=">>
-    end.
+    Message == <<>> orelse re:run(Message, "\\x01auth=bearer *\\x01", [caseless]) =/= nomatch.
 
 answered(Answer, #{?EXCHANGE := Exchange} = State) ->
     case {mod_oauth_component_link:child({<<"success">>, ?NS}, Answer),
