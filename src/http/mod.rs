@@ -7,6 +7,7 @@ mod answer;
 mod authorize;
 mod cookies;
 mod discovery;
+mod explained;
 mod login;
 pub mod ops;
 pub mod pages;

@@ -74,7 +74,7 @@ async fn a_redirect_leaves_nothing_behind() {
 #[tokio::test]
 async fn what_a_client_says_of_itself_is_text_and_never_markup() {
     let world = World::new().await;
-    let name = "<img src=x onerror=alert(1)>\"'{{7*7}}";
+    let name = "<img src=x onerror=alert(1)>\"'{{7919*7919}}";
     let app = world.register(json!({ "client_name": name })).await;
     let state = ("state", "\"><script>alert(1)</script>");
     let hint = ("login_hint", "\"><script>alert(1)</script>");
@@ -87,7 +87,7 @@ async fn what_a_client_says_of_itself_is_text_and_never_markup() {
         let text = page.text();
         assert!(!text.contains("<img src=x"), "{text}");
         assert!(!text.contains("<script"), "{text}");
-        assert!(!text.contains("49"), "no template is run: {text}");
+        assert!(!text.contains("62710561"), "no template is run: {text}");
         assert!(text.contains("&lt;img src&#x3d;x") || text.contains("&lt;img src=x"));
     }
 }
