@@ -32,13 +32,7 @@ pub(super) fn client_address(web: &Web, peer: Peer, headers: &HeaderMap) -> IpAd
         if !web.trusts(address) {
             break;
         }
-        let Ok(named) = hop
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<IpAddr>()
-        else {
-            break;
-        };
+        let Some(named) = address_of(hop) else { break };
         address = named.to_canonical();
     }
     address
@@ -49,9 +43,16 @@ pub(super) fn forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all("x-forwarded-for")
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        // what a client wrote that is no text must not hide what the proxy wrote behind it
+        .map(|entry| std::str::from_utf8(entry).unwrap_or("").trim())
+}
+
+/// The address of an entry; some proxies write the port, too.
+fn address_of(entry: &str) -> Option<IpAddr> {
+    let bare = entry.trim_start_matches('[').trim_end_matches(']');
+    let with_port = || entry.parse::<SocketAddr>().map(|address| address.ip());
+    bare.parse().or_else(|_| with_port()).ok()
 }
 
 /// What brakes count by.

@@ -2,10 +2,13 @@
 //! head to arrive in, and an orderly end. The operator's proxy speaks newer versions to the world.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::{IntoResponse as _, Response};
+use http::{Method, StatusCode};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -68,13 +71,18 @@ pub async fn serve(
         let service = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
             request.extensions_mut().insert(Peer(peer));
             let mut router = router.clone();
+            let carried_out = request.method() == Method::POST;
+            let answering = async move {
+                router
+                    .call(request)
+                    .await
+                    .unwrap_or_else(|never| match never {})
+            };
             async move {
-                Ok::<_, Infallible>(
-                    router
-                        .call(request)
-                        .await
-                        .unwrap_or_else(|never| match never {}),
-                )
+                Ok::<_, Infallible>(match carried_out {
+                    true => to_the_end(answering).await,
+                    false => answering.await,
+                })
             }
         });
         let connection =
@@ -92,5 +100,75 @@ pub async fn serve(
         .is_err()
     {
         tracing::warn!("some requests were still under way when the program stopped");
+    }
+}
+
+/// A request that changes something is carried out to its end, even if whoever sent it hangs up meanwhile:
+/// what the storage has committed must reach the caches and the server, too.
+async fn to_the_end(answering: impl Future<Output = Response> + Send + 'static) -> Response {
+    match tokio::spawn(answering).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "a request failed");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::post;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpStream;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_changes_something_is_carried_out_though_its_sender_hangs_up() {
+        let (begun, go_on, done) = (
+            Arc::new(Notify::new()),
+            Arc::new(Notify::new()),
+            Arc::new(Notify::new()),
+        );
+        let (b, g, d) = (Arc::clone(&begun), Arc::clone(&go_on), Arc::clone(&done));
+        let handler = post(async move || {
+            b.notify_one();
+            g.notified().await;
+            d.notify_one();
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Limits {
+            max_connections: 10,
+            head_timeout: Duration::from_secs(10),
+        };
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(serve(
+            listener,
+            Router::new().route("/", handler),
+            limits,
+            stopped,
+        ));
+
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            .await
+            .unwrap();
+        begun.notified().await;
+        drop(stream);
+        // another connection is answered, so the first one's end has been seen as well
+        let mut other = TcpStream::connect(address).await.unwrap();
+        other
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        tokio::io::copy(&mut other, &mut tokio::io::sink())
+            .await
+            .unwrap();
+        go_on.notify_one();
+        let finished = tokio::time::timeout(Duration::from_secs(10), done.notified()).await;
+        assert!(finished.is_ok(), "the request was given up half-way");
     }
 }

@@ -20,10 +20,41 @@ struct Entry<V> {
     touched: AtomicBool,
 }
 
+/// Counts the changes to whatever keys stand for, shard by shard.
+pub(crate) struct Epochs {
+    shards: Box<[AtomicU64]>,
+    hasher: RandomState,
+}
+
+impl Default for Epochs {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| AtomicU64::new(0)).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Epochs {
+    fn shard(&self, key: &impl Hash) -> &AtomicU64 {
+        let hash = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
+        &self.shards[hash]
+    }
+
+    /// Where the key's shard stands.
+    pub(crate) fn of(&self, key: &impl Hash) -> Epoch {
+        Epoch(self.shard(key).load(Ordering::SeqCst))
+    }
+
+    /// What was read before counts no more.
+    pub(crate) fn advance(&self, key: &impl Hash) {
+        self.shard(key).fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 /// At most `capacity` values, those not asked for since the last sweep go first.
 pub(crate) struct EpochCache<K, V> {
-    epochs: Box<[AtomicU64]>,
-    hasher: RandomState,
+    epochs: Epochs,
     entries: papaya::HashMap<K, Entry<V>, RandomState>,
     capacity: usize,
     sweeping: AtomicBool,
@@ -32,22 +63,16 @@ pub(crate) struct EpochCache<K, V> {
 impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            epochs: (0..SHARDS).map(|_| AtomicU64::new(0)).collect(),
-            hasher: RandomState::new(),
+            epochs: Epochs::default(),
             entries: papaya::HashMap::new(),
             capacity: capacity.max(1),
             sweeping: AtomicBool::new(false),
         }
     }
 
-    fn shard(&self, key: &K) -> &AtomicU64 {
-        let hash = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
-        &self.epochs[hash]
-    }
-
     /// To be taken before the store is read for `key`.
     pub(crate) fn epoch(&self, key: &K) -> Epoch {
-        Epoch(self.shard(key).load(Ordering::Acquire))
+        self.epochs.of(key)
     }
 
     /// The cached value, unless it has been invalidated since it was read.
@@ -83,7 +108,7 @@ impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
 
     /// To be called after the store has committed a change to what `key` stands for.
     pub(crate) fn invalidate(&self, key: &K) {
-        self.shard(key).fetch_add(1, Ordering::AcqRel);
+        self.epochs.advance(key);
         self.entries.pin().remove(key);
     }
 

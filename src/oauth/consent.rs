@@ -7,7 +7,7 @@ use super::authorize::{Answer, AuthorizationRequest};
 use super::login::CurrentSession;
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
-use crate::model::{AuthorizationCode, GrantId, GrantType, Scope, ScopeSet};
+use crate::model::{AuthorizationCode, EndReason, GrantId, GrantType, Scope, ScopeSet};
 use crate::secrets::{TokenHash, TokenKind, mac_text, new_token, same};
 use crate::storage::StoreError;
 
@@ -143,7 +143,17 @@ impl Provider {
             issued_at: now,
             expires_at: now + self.config.tokens.authorization_code_ttl,
         };
+        let before = self.account_changes.of(&record.account);
+        if self.store.session(&current.hash).await?.is_none() {
+            return Ok(Err(NotThisForm));
+        }
         self.store.save_code(&TokenHash::of(&code), &record).await?;
+        if self.account_changes.of(&record.account) != before {
+            // whatever ended the account's grants just now was meant for this one, too
+            let reason = EndReason::PasswordChanged;
+            self.end_account(&record.account, None, reason).await?;
+            return Ok(Err(NotThisForm));
+        }
         tracing::info!(
             account = %record.account, client = request.client.metadata.client_name,
             grant = %record.grant_id, scope = %record.scopes, "consent was given"

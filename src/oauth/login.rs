@@ -70,6 +70,7 @@ impl Provider {
             self.password_tries_from_address.give_back(&from, now);
             return Err(LoginError::TooManyTries(wait));
         }
+        let before = self.account_changes.of(account);
         let answer = self.accounts.check_password(account, password).await;
         if !matches!(answer, Ok(PasswordCheck::Invalid)) {
             self.password_tries_from_address.give_back(&from, now);
@@ -89,10 +90,15 @@ impl Provider {
             generation,
             expires_at: now + self.config.tokens.session_ttl,
         };
-        self.store
-            .save_session(&TokenHash::of(&cookie), &session)
-            .await
-            .map_err(LoginError::Store)?;
+        let hash = TokenHash::of(&cookie);
+        let saved = self.store.save_session(&hash, &session).await;
+        saved.map_err(LoginError::Store)?;
+        if self.account_changes.of(account) != before {
+            // the password that was right a moment ago may be so no more
+            let ended = self.store.end_session(&hash).await;
+            ended.map_err(LoginError::Store)?;
+            return Err(LoginError::Unavailable(Unavailable::Busy));
+        }
         tracing::info!(%account, "logged in to the pages");
         Ok(LoggedIn {
             cookie: Secret::new(cookie),

@@ -41,7 +41,7 @@ use crate::model::{Client, ClientId};
 use crate::secrets::{Random, TokenHash};
 use crate::storage::{Store, StoreError};
 use access::Access;
-use cache::EpochCache;
+use cache::{EpochCache, Epochs};
 use login::KnownBrowser;
 use sessions::LiveSessions;
 
@@ -74,6 +74,9 @@ pub struct Provider {
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
+    /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
+    /// before can be finished after.
+    account_changes: Epochs,
     password_tries_of_account: Brake<(BareJid, Option<KnownBrowser>)>,
     password_tries_from_address: Brake<AddressKey>,
     registrations_from_address: Brake<AddressKey>,
@@ -94,6 +97,7 @@ impl Provider {
             tokens: EpochCache::new(limits.cached_tokens),
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),
+            account_changes: Epochs::default(),
             password_tries_of_account: Brake::new(
                 limits.password_tries_per_account,
                 Duration::from_secs(30),

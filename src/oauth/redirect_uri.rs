@@ -63,6 +63,17 @@ pub fn classify(uri: &str) -> Result<RedirectKind, &'static str> {
         return Err("must not have a fragment (RFC 6749 §3.1.2)");
     }
     let parsed = Url::parse(uri).map_err(|_| "is not an absolute URI")?;
+    // A browser takes https:host as a path of the page that it stands on.
+    if parsed.scheme().starts_with("http")
+        && !(uri.starts_with("https://") || uri.starts_with("http://"))
+    {
+        return Err("must begin with https:// or http://");
+    }
+    // What a URL parser lets pass in a host (* ; ' ,) means something else in a security policy.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-.[]:_".contains(&b);
+    if !parsed.host_str().unwrap_or("").bytes().all(plain) {
+        return Err("has a host that is no host name (internationalised names in punycode)");
+    }
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err("must not have a user name or password");
     }
@@ -205,6 +216,13 @@ mod tests {
             "/relative",
             "https://app.example/ x",
             "com.example.app:/cb#f",
+            "https:app.example/cb",
+            "HTTPS://app.example/cb",
+            "http:127.0.0.1/cb",
+            "https://*/cb",
+            "https://a;script-src/cb",
+            "https://a'b,c.example/cb",
+            "com.example.app://a;sandbox/cb",
             "intent://x.y",
         ] {
             assert!(classify(bad).is_err(), "{bad}");

@@ -1,14 +1,16 @@
 //! The one way to take access back: storage, then caches, then live sessions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jid::BareJid;
 
 use super::clients::Credentials;
 use super::{OauthError, Params, Provider};
+use crate::accounts::{Accounts, Unavailable};
 use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId};
 use crate::secrets::{TokenHash, TokenKind};
-use crate::storage::{Ended, GrantFilter, StoreError};
+use crate::storage::{Ended, GrantFilter, Store, StoreError};
 
 /// What the server says has happened to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +102,7 @@ impl Provider {
         unless: Option<&Generation>,
         reason: EndReason,
     ) -> Result<(), StoreError> {
+        self.account_changes.advance(account);
         let ended = self
             .store
             .end_account(account, unless, reason, self.now())
@@ -155,21 +158,8 @@ impl Provider {
     pub(super) fn after_end(&self, ended: &Ended) {
         self.forget_tokens(&ended.access_tokens);
         for (account, grant) in &ended.grants {
-            let (account, grant) = (account.clone(), grant.clone());
             let (accounts, store) = (Arc::clone(&self.accounts), Arc::clone(&self.store));
-            tokio::spawn(async move {
-                match accounts.end_sessions(&account, &grant).await {
-                    Ok(count) => {
-                        tracing::debug!(%account, %grant, count, "the server ended a grant's sessions");
-                        if let Err(error) = store.finish_end(&grant).await {
-                            tracing::error!(%error, "an ended grant could not be ticked off");
-                        }
-                    }
-                    Err(error) => {
-                        tracing::warn!(%account, %grant, %error, "the server will be told later to end sessions");
-                    }
-                }
-            });
+            tokio::spawn(tell_server(accounts, store, account.clone(), grant.clone()));
         }
     }
 
@@ -178,5 +168,41 @@ impl Provider {
         for hash in hashes {
             self.tokens.invalidate(hash);
         }
+    }
+}
+
+/// How often a server that is there and does not do it is told, in half an hour and more altogether; then
+/// the next `hello` tells it.
+const TRIES: u32 = 12;
+/// The first pause between two tries; each is twice as long as the one before, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// Tells the server to end a grant's sessions, until it has.
+async fn tell_server(
+    accounts: Arc<dyn Accounts>,
+    store: Arc<dyn Store>,
+    account: BareJid,
+    grant: GrantId,
+) {
+    let mut pause = FIRST_PAUSE;
+    for _ in 0..TRIES {
+        match accounts.end_sessions(&account, &grant).await {
+            Ok(count) => {
+                tracing::debug!(%account, %grant, count, "the server ended a grant's sessions");
+                if let Err(error) = store.finish_end(&grant).await {
+                    tracing::error!(%error, "an ended grant could not be ticked off");
+                }
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%account, %grant, %error, "the server will be told later to end sessions");
+                if error == Unavailable::LinkDown {
+                    return;
+                }
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

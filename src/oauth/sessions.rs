@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jid::{BareJid, DomainRef, ResourcePart};
 
 use super::Provider;
-use crate::accounts::AccountStatus;
+use crate::accounts::{AccountStatus, Unavailable};
 use crate::model::{EndReason, GrantId, XmppSession};
 use crate::storage::{Holder, StoreError};
 
@@ -83,8 +83,11 @@ impl Provider {
             match self.accounts.end_sessions(&account, &grant).await {
                 Ok(_) => self.store.finish_end(&grant).await?,
                 Err(error) => {
-                    tracing::warn!(%host, %error, "ended grants will be repeated to the server later");
-                    break;
+                    tracing::warn!(%host, %grant, %error, "an ended grant will be repeated to the server later");
+                    // what the host refuses once must not stand in the way of the rest
+                    if !matches!(error, Unavailable::Refused(_)) {
+                        break;
+                    }
                 }
             }
         }

@@ -42,6 +42,25 @@ async fn what_the_sender_wrote_before_the_proxy_does_not_count() {
 }
 
 #[tokio::test]
+async fn what_is_no_text_does_not_hide_what_the_proxy_wrote_behind_it() {
+    let world = World::with("limits.registrations_per_address = 1").await;
+    let register = async |forwarded: &[u8]| {
+        let mut http = Http::new();
+        let value = http::HeaderValue::from_bytes(forwarded).unwrap();
+        http.headers.insert("x-forwarded-for", value);
+        world.try_register(&mut http, json!({})).await.status
+    };
+    assert_eq!(register(b"\xff, 203.0.113.7").await, 201);
+    assert_eq!(register(b"\xff, 203.0.113.7").await, 429);
+    assert_eq!(
+        register(b"203.0.113.7:4711").await,
+        429,
+        "with the port it is the same address"
+    );
+    assert_eq!(register(b"\xff, 203.0.113.8").await, 201);
+}
+
+#[tokio::test]
 async fn a_stranger_is_not_believed_about_its_address() {
     let settings = "http.trusted_proxies = []\nlimits.registrations_per_address = 1";
     let world = World::with(settings).await;

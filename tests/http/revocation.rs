@@ -98,3 +98,16 @@ async fn one_grant_ends_and_another_of_the_same_client_goes_on() {
     let access = two["access_token"].as_str().unwrap();
     assert_eq!(world.userinfo(access).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_server_that_did_not_answer_in_time_is_told_again() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let tokens = world.tokens(&app, &[]).await;
+    world.server.be_busy_once();
+    let answer = world
+        .revoke(&app, tokens["refresh_token"].as_str().unwrap())
+        .await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(world.server.ended(1).await.len(), 1);
+}

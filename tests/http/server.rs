@@ -24,6 +24,8 @@ pub(crate) struct Server {
     ended: watch::Sender<Vec<GrantId>>,
     /// Whether it can be asked at all.
     is_away: AtomicBool,
+    /// How many more times it is too busy to end sessions.
+    is_busy_for: AtomicU32,
     /// How many passwords it was asked about.
     asked: AtomicU32,
     /// What its module enforces.
@@ -39,6 +41,7 @@ impl Default for Server {
             statuses: Mutex::default(),
             ended: watch::Sender::default(),
             is_away: AtomicBool::default(),
+            is_busy_for: AtomicU32::default(),
             asked: AtomicU32::default(),
             enforces: Mutex::new("xmpp xmpp:client:normal".to_owned()),
         }
@@ -62,6 +65,11 @@ impl Server {
 
     pub(crate) fn go_away(&self) {
         self.is_away.store(true, Ordering::SeqCst);
+    }
+
+    /// The next time it is to end sessions, it does not answer in time.
+    pub(crate) fn be_busy_once(&self) {
+        self.is_busy_for.store(1, Ordering::SeqCst);
     }
 
     pub(crate) fn come_back(&self) {
@@ -132,6 +140,13 @@ impl Accounts for Server {
     async fn end_sessions(&self, _: &BareJid, grant: &GrantId) -> Result<u32, Unavailable> {
         if self.is_away.load(Ordering::SeqCst) {
             return Err(Unavailable::LinkDown);
+        }
+        let one_less = |left: u32| left.checked_sub(1);
+        let busy = self
+            .is_busy_for
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        if busy.is_ok() {
+            return Err(Unavailable::TimedOut);
         }
         self.ended.send_modify(|ended| ended.push(grant.clone()));
         Ok(1)
