@@ -2,23 +2,24 @@
 #
 # Tests are laid out by what they need:
 #   src/**            unit tests              no server     make check, make test
-#   tests/*.rs        a file per subject      no server     make check, make test
+#   tests/*           a file or folder each   no server     make check, make test
 #   tests/server/     ONE binary, a module    real servers  make test, make test-matrix
 #                     per scenario            and browser
-# A test that needs a server goes to tests/server/, and into no other place: `check` takes every
-# file tests/*.rs. All cargo calls use the dev profile and the same features, so that `check`,
+# A test that needs a server goes to tests/server/, and into no other place: `check` takes all
+# others of tests/. All cargo calls use the dev profile and the same features, so that `check`,
 # `test` and `test-matrix` build each crate once to run and once (clippy, doc) to look at.
 #
-# XMPP_OAUTH_SERVERS names the servers that tests/server/ runs against: `prosody` is the machine's
-# own package, `prosody@trixie` the one of a Debian release (the machine's, or a tree made by
+# XMPP_OAUTH_SERVERS names the servers that tests/server/ runs against: `prosody` and `ejabberd` are the
+# machine's own packages, `prosody@trixie` is the one of a Debian release (the machine's, or a tree made by
 # tools/tree). One that is missing is a failure. Several are divided by commas.
 
 CARGO ?= cargo
 SERVER ?= prosody
-XMPP_OAUTH_SERVERS ?= prosody
+XMPP_OAUTH_SERVERS ?= prosody,ejabberd
 export XMPP_OAUTH_SERVERS
 
-fast_tests := $(basename $(notdir $(wildcard tests/*.rs)))
+fast_tests := $(filter-out server,$(basename $(notdir $(wildcard tests/*.rs))) \
+	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs))))
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help
@@ -32,7 +33,7 @@ demo: ## Log alice in by OAUTHBEARER on a real Prosody (AUTO=1: without a person
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
 test: ## Run every test, against real servers
-	@tools/install build prosody browser
+	@tools/install build prosody ejabberd browser
 	$(CARGO) test
 
 check: ## Format, lints, docs, architecture and unit tests: fast, no servers
@@ -40,7 +41,7 @@ check: ## Format, lints, docs, architecture and unit tests: fast, no servers
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
-	$(if $(lua_files),luacheck --no-color -q $(lua_files))
+	$(if $(lua_files),luacheck --no-color -q --config server-modules/prosody/.luacheckrc $(lua_files))
 	$(CARGO) test --lib --bins $(addprefix --test ,$(fast_tests))
 
 test-matrix: ## Run the server scenarios on each supported release
@@ -51,4 +52,4 @@ bench: ## Run the benchmarks, as a table of ratios
 	$(CARGO) bench
 
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody browser trees lint
+	@tools/install build prosody ejabberd browser trees lint

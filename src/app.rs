@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::accounts::{Accounts as _, PasswordCheck};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::ops::{Health, Readiness};
-use crate::http::{PagesError, Web, ops, router, server};
+use crate::http::pages::Pages;
+use crate::http::{CurrentPages, PagesError, Probes, Web, ops, router, server};
 use crate::keys::{KeyError, Keyring};
 use crate::oauth::{Foundation, Provider};
-use crate::secrets::{OsRandom, Random};
+use crate::secrets::{OsRandom, Random, Secret, random_text};
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::{Store, StoreError};
 use crate::xmpp::{LinkState, Server};
@@ -57,6 +59,10 @@ pub struct App {
     pub server: Arc<Server>,
     /// The protocol.
     pub provider: Arc<Provider>,
+    /// Requests that `check` sends through the proxy.
+    pub probes: Arc<Probes>,
+    /// Notified, templates and texts are read again.
+    pub reload: Arc<Notify>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -86,9 +92,55 @@ impl App {
             store,
             keys,
             server,
+            probes: Arc::default(),
+            reload: Arc::default(),
             clock,
             random,
         })
+    }
+
+    fn web(&self) -> Result<Web, PagesError> {
+        let (provider, random) = (Arc::clone(&self.provider), Arc::clone(&self.random));
+        let web = Web::new(&self.config, provider, random)?;
+        Ok(web.with_probes(Arc::clone(&self.probes)))
+    }
+
+    /// Whether the storage can be read and written.
+    ///
+    /// # Errors
+    /// It cannot, and why.
+    pub async fn check_storage(&self) -> Result<(), StoreError> {
+        self.store.check().await
+    }
+
+    /// Whether a host's accounts can be asked for, with a name and a password that nobody has: the
+    /// answer has to be no.
+    ///
+    /// # Errors
+    /// A sentence: the host cannot be asked, or says yes.
+    pub async fn probe_password(&self, host: &str) -> Result<(), String> {
+        let name = random_text::<12>(self.random.as_ref()).to_lowercase();
+        let account = format!("check-{name}@{host}");
+        let account = account.parse().map_err(|_| format!("{host} is no host"))?;
+        let password = Secret::new(random_text::<24>(self.random.as_ref()));
+        match self.server.check_password(&account, &password).await {
+            Ok(PasswordCheck::Invalid) => Ok(()),
+            Ok(PasswordCheck::Valid { .. }) => {
+                Err("the server lets in an account that cannot exist: it takes any password".into())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Closes the storage, where nothing was served.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// Keeps the link up until `stop` turns true, and serves nothing else.
+    pub async fn link(&self, stop: watch::Receiver<bool>) {
+        let server = Arc::clone(&self.server);
+        server.run(Arc::clone(&self.provider), turned(stop)).await;
     }
 
     /// Serves until `stop` turns true; then lets what is under way end, and closes the storage.
@@ -96,11 +148,7 @@ impl App {
     /// # Errors
     /// A template is broken, or a listener's address is taken.
     pub async fn serve(&self, stop: watch::Receiver<bool>) -> Result<(), StartError> {
-        let web = Web::new(
-            &self.config,
-            Arc::clone(&self.provider),
-            Arc::clone(&self.random),
-        )?;
+        let web = self.web()?;
         let http = &self.config.http;
         let public = listen("http.listen", http.listen).await?;
         let ops = match http.ops_listen {
@@ -117,6 +165,12 @@ impl App {
             Arc::clone(&self.server).run(Arc::clone(&self.provider), turned(unlinked)),
         );
         let mut doors = JoinSet::new();
+        doors.spawn(keep_pages(
+            web.current_pages(),
+            Arc::clone(&self.config),
+            Arc::clone(&self.reload),
+            stop.clone(),
+        ));
         doors.spawn(server::serve(public, router(web), limits, stop.clone()));
         if let Some(ops) = ops {
             let health = Arc::new(Vitals {
@@ -147,6 +201,14 @@ impl App {
     }
 }
 
+/// Whether the templates and texts are whole.
+///
+/// # Errors
+/// One is broken: which file, which line.
+pub fn check_pages(config: &Config) -> Result<(), PagesError> {
+    Pages::new(&config.site).map(drop)
+}
+
 async fn turned(mut switch: watch::Receiver<bool>) {
     // the sender gone means the same
     let _ = switch.wait_for(|on| *on).await;
@@ -160,6 +222,25 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
             address,
             error,
         })
+}
+
+/// Reads the pages again whenever told to. Broken ones are refused, and the old ones stay.
+async fn keep_pages(
+    pages: Arc<CurrentPages>,
+    config: Arc<Config>,
+    reload: Arc<Notify>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = reload.notified() => {}
+        }
+        match pages.reload(&config.site) {
+            Ok(()) => tracing::info!("templates and texts were read again"),
+            Err(error) => tracing::error!(%error, "templates and texts stay as they were"),
+        }
+    }
 }
 
 struct Vitals {

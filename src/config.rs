@@ -175,6 +175,8 @@ pub struct Site {
     pub policy_url: Option<Url>,
     /// The operator's terms.
     pub terms_url: Option<Url>,
+    /// A picture for the head of every page.
+    pub logo_url: Option<Url>,
     /// Documentation for developers of clients.
     pub service_documentation: Option<Url>,
     /// Languages of the pages.

@@ -1,6 +1,11 @@
 //! The walls of the house: which room of `src/` may use which other room and which crates.
 //! `docs/architecture.md` says why. A broken wall fails here, with the file and the rule.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -278,4 +283,65 @@ fn every_file_opens_with_what_it_owns() {
         let is_documented = text.starts_with("//!") || text.starts_with("#!");
         assert!(is_documented, "{} does not open with //!", file.display());
     }
+}
+
+/// All Rust text of the project.
+fn rust_text() -> String {
+    let mut files = Vec::new();
+    sources(&src(), &mut files);
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"),
+        &mut files,
+    );
+    files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_table_of_standards_names_only_files_and_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(root.join("docs/specs.md")).unwrap();
+    let text = rust_text();
+    let mut missing = Vec::new();
+    for row in table
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.contains("---"))
+    {
+        let cells: Vec<_> = row.trim_matches('|').split('|').collect();
+        let [_, _, files, tests] = cells[..] else {
+            missing.push(format!("four columns in: {row}"));
+            continue;
+        };
+        let names = |cell: &str| -> Vec<String> {
+            cell.split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect()
+        };
+        for file in names(files) {
+            let there = src().join(&file).exists() || src().join(format!("{file}.rs")).exists();
+            if !there {
+                missing.push(file);
+            }
+        }
+        for test in names(tests) {
+            let last = test.rsplit("::").next().unwrap();
+            let modules = test.split("::").nth(1).unwrap_or(last);
+            let wanted = match last {
+                "*" => format!("mod {modules}"),
+                name => format!("fn {name}("),
+            };
+            let a_module = format!("mod {last};");
+            if !text.contains(&wanted) && !text.contains(&a_module) {
+                missing.push(test);
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "docs/specs.md names what is not there: {missing:#?}"
+    );
 }

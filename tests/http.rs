@@ -1,4 +1,4 @@
-//! The provider over HTTP, without an XMPP server: its accounts are played by `world::Server`, its time
+//! The provider over HTTP, without an XMPP server: its accounts are played by `server::Server`, its time
 //! by a clock that the tests move.
 #![expect(
     clippy::unwrap_used,
@@ -11,8 +11,62 @@
 #[path = "support/http.rs"]
 mod client;
 
+#[path = "support/answers.rs"]
+mod answers;
+#[path = "http/flows.rs"]
+mod flows;
+#[path = "http/server.rs"]
+mod server;
 #[path = "http/world.rs"]
 mod world;
 
+#[path = "http/accounts.rs"]
+mod accounts;
+#[path = "http/authorize.rs"]
+mod authorize;
+#[path = "http/bad_input.rs"]
+mod bad_input;
+#[path = "http/bearer.rs"]
+mod bearer;
+#[path = "http/brakes.rs"]
+mod brakes;
+#[path = "http/client_auth.rs"]
+mod client_auth;
+#[path = "http/client_ids.rs"]
+mod client_ids;
 #[path = "http/code_flow.rs"]
 mod code_flow;
+#[path = "http/codes.rs"]
+mod codes;
+#[path = "http/connections.rs"]
+mod connections;
+#[path = "http/consent.rs"]
+mod consent;
+#[path = "http/discovery.rs"]
+mod discovery;
+#[path = "http/id_tokens.rs"]
+mod id_tokens;
+#[path = "http/introspection.rs"]
+mod introspection;
+#[path = "http/login.rs"]
+mod login;
+#[path = "http/pages.rs"]
+mod pages;
+#[path = "http/pkce.rs"]
+mod pkce;
+#[path = "http/prompts.rs"]
+mod prompts;
+#[path = "http/redirects.rs"]
+mod redirects;
+#[path = "http/refresh.rs"]
+mod refresh;
+#[path = "http/registration.rs"]
+mod registration;
+#[path = "http/revocation.rs"]
+mod revocation;
+#[path = "http/scopes.rs"]
+mod scopes;
+#[path = "http/standard_client.rs"]
+mod standard_client;
+#[path = "http/userinfo.rs"]
+mod userinfo;

@@ -1,4 +1,4 @@
-//! `serve`: runs until told to stop.
+//! `serve`: runs until told to stop, by SIGTERM or SIGINT. At SIGHUP it reads templates again.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -6,17 +6,12 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::{control, log};
 use crate::app::App;
 use crate::config::Config;
 
 pub(super) async fn run(config: &Arc<Config>) -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(&config.log.level)),
-        )
-        .init();
+    log::start(&config.log);
     match serve(Arc::clone(config)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -27,6 +22,28 @@ pub(super) async fn run(config: &Arc<Config>) -> ExitCode {
 }
 
 async fn serve(config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let stop = stop_signal()?;
+    let control = control::own(&config).await?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let app = Arc::new(App::build(config).await?);
+    let reload = Arc::clone(&app.reload);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.notify_one();
+        }
+    });
+    tokio::select! {
+        served = app.serve(stop) => served?,
+        () = control.answer(Arc::clone(&app)) => {}
+    }
+    Ok(())
+}
+
+/// Turns true at SIGTERM or SIGINT.
+fn stop_signal() -> std::io::Result<watch::Receiver<bool>> {
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -38,7 +55,5 @@ async fn serve(config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
         tracing::info!("stopping");
         stop.send_replace(true);
     });
-    let app = App::build(config).await?;
-    app.serve(stopped).await?;
-    Ok(())
+    Ok(stopped)
 }

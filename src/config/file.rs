@@ -7,7 +7,7 @@ use super::Config;
 use super::reader::{ConfigError, Findings, Problem, Reader, Section};
 use super::{provider, server};
 
-/// A path of this length no longer fits a socket's address (`sun_path`, with its final zero).
+/// A longer path does not fit a socket's address (`sun_path`, with its final zero).
 const MAX_SOCKET_PATH: usize = 107;
 
 /// Reads the file. Relative paths in it are relative to its folder.

@@ -36,6 +36,7 @@ pub(super) fn site(section: &Section<'_>) -> Site {
         .collect();
     let policy_url = section.text("policy_url", web_url);
     let terms_url = section.text("terms_url", web_url);
+    let logo_url = section.text("logo_url", web_url);
     let service_documentation = section.text("service_documentation", web_url);
     let locales = section
         .list("locales", |text| {
@@ -51,6 +52,7 @@ pub(super) fn site(section: &Section<'_>) -> Site {
         template_style,
         policy_url,
         terms_url,
+        logo_url,
         service_documentation,
         locales,
     }

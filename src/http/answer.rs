@@ -38,7 +38,7 @@ impl IntoResponse for Refused {
 }
 
 impl IntoResponse for OauthError {
-    /// RFC 6749 §5.2; RFC 6750 §3 for what a bearer token was shown to is in [`bearer_error`].
+    /// RFC 6749 §5.2; RFC 6750 §3 for what a bearer token was shown to is in `bearer_error`.
     fn into_response(self) -> Response {
         let mut response = json_answer(status_of(&self), &error_body(&self));
         if self.code == ErrorCode::InvalidClient {
@@ -175,8 +175,12 @@ impl Web {
             }
         };
         let mut response = (status, Body::from(html)).into_response();
+        let logo = self.provider.config().site.logo_url.as_ref();
+        let logo = logo.map_or_else(String::new, |url| {
+            format!(" {}", url.origin().ascii_serialization())
+        });
         let policy = format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
+            "default-src 'none'; style-src 'self'; img-src 'self'{logo}; frame-ancestors 'none'; \
              base-uri 'none'{forms}"
         );
         set(
@@ -214,7 +218,11 @@ impl Web {
             reference: Some(reference),
             link,
         };
-        self.page(status, self.pages.render_error(&page, locale), &Forms::Here)
+        self.page(
+            status,
+            self.pages().render_error(&page, locale),
+            &Forms::Here,
+        )
     }
 
     /// The protocol's error, for a person.
@@ -232,7 +240,7 @@ impl Web {
         let accepted = headers
             .get(header::ACCEPT_LANGUAGE)
             .and_then(|value| value.to_str().ok());
-        self.pages.locale(ui_locales, accepted)
+        self.pages().locale(ui_locales, accepted)
     }
 }
 

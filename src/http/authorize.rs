@@ -102,7 +102,9 @@ async fn ask(
             continue_to: raw_request.to_owned(),
         }),
     };
-    let html = web.pages.render_consent(&page, &web.locale(headers, None));
+    let html = web
+        .pages()
+        .render_consent(&page, &web.locale(headers, None));
     let mut response = web.page(StatusCode::OK, html, &Forms::Anywhere);
     if is_new {
         web.set_form_cookie(&mut response, &form_cookie);
@@ -123,8 +125,8 @@ pub(super) async fn decide(
         Err(response) => return Ok(response),
     };
     let current = match session(&web, &headers).await {
-        Ok(Some(current)) => current,
-        Ok(None) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
+        Ok(Some(current)) if !web.provider.must_log_in(&request, Some(&current)) => current,
+        Ok(_) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
         Err(error) => return Ok(web.refuse(&headers, &request.answer_to, &error).await),
     };
     let allowed = match params.get("decision") {
@@ -194,7 +196,9 @@ impl Web {
             Answer::Redirect(to) => redirect(&to),
             Answer::Show(Ok(code)) => {
                 let client = client_view(&request.client);
-                let html = self.pages.render_code(&CodePage { client, code }, &locale);
+                let html = self
+                    .pages()
+                    .render_code(&CodePage { client, code }, &locale);
                 self.page(StatusCode::OK, html, &Forms::Here)
             }
             Answer::Show(Err(error)) => self.oauth_error_page(&locale, &error),

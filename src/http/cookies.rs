@@ -1,5 +1,6 @@
-//! The two cookies: the browser session, and the one that login forms are bound to. On https both are
-//! `__Host-` ones (RFC 6265bis §4.1.3.2), which no other host and no plaintext page can set.
+//! The cookies: the browser session, the one that login forms are bound to, and the mark of a browser
+//! that has logged in before. On https all are `__Host-` ones (RFC 6265bis §4.1.3.2), which no other host
+//! and no plaintext page can set.
 
 use axum::response::Response;
 use http::{HeaderMap, header};
@@ -10,6 +11,10 @@ use crate::secrets::{Secret, random_text};
 
 const SESSION: &str = "xmpp-oauth-session";
 const FORM: &str = "xmpp-oauth-form";
+const KNOWN: &str = "xmpp-oauth-known";
+
+/// How long a browser stays known, in seconds: a year.
+const KNOWN_FOR: u64 = 365 * 24 * 3600;
 
 impl Web {
     fn cookie_name(&self, name: &str) -> String {
@@ -55,6 +60,15 @@ impl Web {
 
     pub(super) fn clear_session_cookie(&self, response: &mut Response) {
         self.set_cookie(response, SESSION, "", 0);
+    }
+
+    /// The mark of a browser that has logged in before.
+    pub(super) fn known_cookie<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        self.cookie(headers, KNOWN)
+    }
+
+    pub(super) fn set_known_cookie(&self, response: &mut Response, mark: &Secret) {
+        self.set_cookie(response, KNOWN, mark.expose(), KNOWN_FOR);
     }
 
     /// What the login form is bound to: the browser's, or a new one that is to be set.

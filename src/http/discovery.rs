@@ -1,15 +1,24 @@
 //! Documents that anyone may read and keep: metadata, keys, the stylesheet.
 
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 
 use super::Shared;
 use super::answer::{json_answer, set};
+use super::request::Peer;
+use super::routes::not_found;
 
 /// GET /.well-known/oauth-authorization-server and /.well-known/openid-configuration
-pub(super) async fn metadata(State(web): State<Shared>) -> Response {
+pub(super) async fn metadata(
+    State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    web.probes.see(query.as_deref(), peer, &headers);
     public(
         json_answer(StatusCode::OK, &web.provider.metadata()),
         "public, max-age=60",
@@ -25,8 +34,17 @@ pub(super) async fn jwks(State(web): State<Shared>) -> Response {
 }
 
 /// GET of the stylesheet, whose path changes with its content.
-pub(super) async fn stylesheet(State(web): State<Shared>) -> Response {
-    let mut response = Body::from(web.pages.stylesheet().css.clone()).into_response();
+pub(super) async fn stylesheet(
+    State(web): State<Shared>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let pages = web.pages();
+    let stylesheet = pages.stylesheet();
+    if uri.path() != stylesheet.path {
+        return not_found(State(web), headers, uri).await;
+    }
+    let mut response = Body::from(stylesheet.css.clone()).into_response();
     set(
         &mut response,
         header::CONTENT_TYPE,

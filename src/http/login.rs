@@ -56,7 +56,7 @@ impl Web {
             Some(Shown::Expired) => StatusCode::BAD_REQUEST,
         };
         let locale = self.locale(headers, None);
-        let html = self.pages.render_login(&page, &locale);
+        let html = self.pages().render_login(&page, &locale);
         let mut response = self.page(status, html, &forms_to(&request.answer_to));
         if is_new {
             self.set_form_cookie(&mut response, &cookie);
@@ -103,7 +103,12 @@ pub(super) async fn post(
     let from = address_to_brake(&web, peer, &headers);
     match web
         .provider
-        .log_in(&account, &Secret::new(password), from)
+        .log_in(
+            &account,
+            &Secret::new(password),
+            from,
+            web.known_cookie(&headers),
+        )
         .await
     {
         Ok(logged_in) => {
@@ -115,6 +120,7 @@ pub(super) async fn post(
             let mut response =
                 redirect(&format!("{}?{}", path::AUTHORIZE, after_login(raw_request)));
             web.set_session_cookie(&mut response, &logged_in.cookie);
+            web.set_known_cookie(&mut response, &logged_in.known);
             Ok(response)
         }
         Err(LoginError::WrongPassword) => again(Shown::WrongPassword),
@@ -174,6 +180,10 @@ fn after_login(raw_request: &str) -> String {
     };
     let mut rest = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
+        // the password was given just now, however long the person takes from here
+        if name == "max_age" {
+            continue;
+        }
         if name != "prompt" {
             rest.append_pair(&name, &value);
             continue;
@@ -194,7 +204,7 @@ mod tests {
     #[test]
     fn a_login_that_was_asked_for_is_asked_for_once() {
         assert_eq!(
-            after_login("prompt=login+consent&state=a%26b"),
+            after_login("prompt=login+consent&max_age=0&state=a%26b"),
             "prompt=consent&state=a%26b"
         );
     }

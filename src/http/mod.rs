@@ -7,9 +7,11 @@ mod answer;
 mod authorize;
 mod cookies;
 mod discovery;
+mod explained;
 mod login;
 pub mod ops;
 pub mod pages;
+mod probe;
 mod register;
 mod request;
 mod routes;
@@ -22,8 +24,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use pages::PagesError;
+pub use probe::{Probes, Sighting};
 
 use pages::Pages;
+pub use pages::current::CurrentPages;
 pub use routes::router;
 
 use crate::config::{Config, Http};
@@ -33,8 +37,9 @@ use crate::secrets::Random;
 /// What every handler sees.
 pub struct Web {
     provider: Arc<Provider>,
-    pages: Pages,
+    pages: Arc<CurrentPages>,
     random: Arc<dyn Random>,
+    probes: Arc<Probes>,
 }
 
 impl Web {
@@ -49,9 +54,25 @@ impl Web {
     ) -> Result<Self, PagesError> {
         Ok(Self {
             provider,
-            pages: Pages::new(&config.site)?,
+            pages: Arc::new(CurrentPages::new(&config.site)?),
             random,
+            probes: Arc::default(),
         })
+    }
+
+    /// With what is to be told of the requests that `check` sends.
+    #[must_use]
+    pub fn with_probes(self, probes: Arc<Probes>) -> Self {
+        Self { probes, ..self }
+    }
+
+    /// The pages, to be read again while they are being shown.
+    pub fn current_pages(&self) -> Arc<CurrentPages> {
+        Arc::clone(&self.pages)
+    }
+
+    fn pages(&self) -> Arc<Pages> {
+        self.pages.get()
     }
 
     fn settings(&self) -> &Http {

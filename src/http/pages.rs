@@ -10,6 +10,7 @@
 
 mod client;
 mod consent;
+pub mod current;
 mod login;
 mod notices;
 mod samples;
@@ -90,7 +91,7 @@ impl Pages {
             name => &site.site_name,
             policy_url => site.policy_url.as_ref().map(Url::as_str),
             terms_url => site.terms_url.as_ref().map(Url::as_str),
-            logo_url => Option::<&str>::None,
+            logo_url => site.logo_url.as_ref().map(Url::as_str),
         };
         let locales = languages.iter().map(|it| it.locale().clone()).collect();
         let mut editions = Vec::with_capacity(languages.len());

@@ -27,14 +27,7 @@ pub(super) struct Peer(pub(super) SocketAddr);
 /// sender may have made up.
 pub(super) fn client_address(web: &Web, peer: Peer, headers: &HeaderMap) -> IpAddr {
     let mut address = peer.0.ip().to_canonical();
-    let forwarded = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = forwarded
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .collect();
+    let hops: Vec<&str> = forwarded_for(headers).collect();
     for hop in hops.into_iter().rev() {
         if !web.trusts(address) {
             break;
@@ -49,6 +42,16 @@ pub(super) fn client_address(web: &Web, peer: Peer, headers: &HeaderMap) -> IpAd
         address = named.to_canonical();
     }
     address
+}
+
+/// The entries of all `X-Forwarded-For` headers, first to last.
+pub(super) fn forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
 }
 
 /// What brakes count by.
@@ -77,18 +80,23 @@ pub(super) async fn body(web: &Web, body: Body) -> Result<Bytes, Refused> {
     }
 }
 
+/// Whether the body says that it is a form.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
 /// The pairs of a form body (RFC 6749 appendix B).
 pub(super) async fn form_pairs(
     web: &Web,
     headers: &HeaderMap,
     content: Body,
 ) -> Result<Vec<(String, String)>, Refused> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let kind = kind.split(';').next().unwrap_or("").trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if !is_form(headers) {
         return Err(Refused::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "the body must be a form: Content-Type application/x-www-form-urlencoded",

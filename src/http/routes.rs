@@ -18,7 +18,6 @@ const MAX_URI: usize = 16 * 1024;
 
 /// All endpoints and pages.
 pub fn router(web: Web) -> Router {
-    let stylesheet = web.pages.stylesheet().path.clone();
     Router::new()
         .route(METADATA_PATH, get(discovery::metadata))
         .route(OPENID_CONFIGURATION_PATH, get(discovery::metadata))
@@ -32,7 +31,7 @@ pub fn router(web: Web) -> Router {
         .route(login::LOGIN_PATH, get(login::get).post(login::post))
         .route(login::SWITCH_PATH, post(login::switch))
         .route(authorize::CONSENT_PATH, post(authorize::decide))
-        .route(&stylesheet, get(discovery::stylesheet))
+        .route("/assets/{name}", get(discovery::stylesheet))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(check_uri))
@@ -54,7 +53,7 @@ async fn check_uri(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-async fn not_found(State(web): State<Shared>, headers: HeaderMap, uri: Uri) -> Response {
+pub(super) async fn not_found(State(web): State<Shared>, headers: HeaderMap, uri: Uri) -> Response {
     tracing::debug!(path = uri.path(), "nothing is here");
     nowhere(
         &web,

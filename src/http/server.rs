@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tower::Service as _;
 
+use super::explained::Explained;
 use super::request::Peer;
 
 /// How long requests under way have to end after the listener was told to stop.
@@ -76,7 +77,8 @@ pub async fn serve(
                 )
             }
         });
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let connection =
+            graceful.watch(builder.serve_connection(TokioIo::new(Explained::new(stream)), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended badly");

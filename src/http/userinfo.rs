@@ -6,8 +6,9 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::answer::{Refused, bearer_error, json_answer, no_bearer};
-use super::request::{bearer, form};
+use super::request::{bearer, form, is_form};
 use super::{Shared, Web};
+use crate::oauth::OauthError;
 
 /// GET /oauth2/userinfo
 pub(super) async fn get(State(web): State<Shared>, headers: HeaderMap) -> Response {
@@ -23,13 +24,18 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    if let Some(token) = bearer(&headers) {
-        return Ok(answer(&web, token).await);
+    let in_header = bearer(&headers);
+    if in_header.is_some() && !is_form(&headers) {
+        return Ok(get(State(web), headers).await);
     }
     let params = form(&web, &headers, body).await?;
-    Ok(match params.get("access_token") {
-        Some(token) => answer(&web, token).await,
-        None => no_bearer(),
+    Ok(match (in_header, params.get("access_token")) {
+        // RFC 6750 §2: not more than one method in a request
+        (Some(_), Some(_)) => bearer_error(&OauthError::invalid_request(
+            "the access token is shown both in the Authorization header and in the form; use one",
+        )),
+        (Some(token), None) | (None, Some(token)) => answer(&web, token).await,
+        (None, None) => no_bearer(),
     })
 }
 

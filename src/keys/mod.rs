@@ -91,7 +91,7 @@ impl Keyring {
                 match first.rotate().await {
                     Ok(key) => tracing::info!(kid = key.kid, "made the first signing key"),
                     Err(error) => {
-                        tracing::error!(%error, "the first signing key could not be made")
+                        tracing::error!(%error, "the first signing key could not be made");
                     }
                 }
             });

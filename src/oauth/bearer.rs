@@ -164,7 +164,7 @@ fn unescape_saslname(name: &str) -> Option<String> {
         out.push(character);
         out.push_str(rest);
     }
-    (!out.is_empty() && !out.contains(|c: char| c == '\0') && !name.contains(',')).then_some(out)
+    (!out.is_empty() && !out.contains('\0') && !name.contains(',')).then_some(out)
 }
 
 #[cfg(test)]

@@ -6,15 +6,22 @@ use super::Provider;
 use crate::accounts::{PasswordCheck, Unavailable};
 use crate::limits::{AddressKey, RetryAfter};
 use crate::model::BrowserSession;
-use crate::secrets::{Secret, TokenHash, TokenKind, new_token};
+use crate::secrets::{Secret, TokenHash, TokenKind, mac_text, new_token, random_text, same};
 use crate::storage::StoreError;
 
 /// A browser that has just been logged in.
 #[derive(Debug)]
 pub struct LoggedIn {
-    /// What its cookie holds from now on.
+    /// What its session cookie holds from now on.
     pub cookie: Secret,
+    /// What tells later that this browser has logged in to this account before.
+    pub known: Secret,
 }
+
+/// A browser that has logged in to an account before. Its wrong passwords are counted by themselves, so
+/// that whoever guesses at the account elsewhere does not lock its owner out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct KnownBrowser(String);
 
 /// Why a browser was not logged in.
 #[derive(Debug)]
@@ -40,7 +47,8 @@ pub struct CurrentSession {
 
 impl Provider {
     /// Logs a browser in. Each wrong password counts against the account and the address; a right one,
-    /// or a server that could not be asked, does not.
+    /// or a server that could not be asked, does not. `known` is what the browser shows of
+    /// [`LoggedIn::known`].
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -49,20 +57,23 @@ impl Provider {
         account: &BareJid,
         password: &Secret,
         from: AddressKey,
+        known: Option<&str>,
     ) -> Result<LoggedIn, LoginError> {
         let now = self.now();
+        let browser = known.and_then(|known| self.known_browser(account, known));
+        let whose = (account.clone(), browser);
         // Reserved before the question, so that tries made at once are counted too.
         self.password_tries_from_address
             .take(&from, now)
             .map_err(LoginError::TooManyTries)?;
-        if let Err(wait) = self.password_tries_of_account.take(account, now) {
+        if let Err(wait) = self.password_tries_of_account.take(&whose, now) {
             self.password_tries_from_address.give_back(&from, now);
             return Err(LoginError::TooManyTries(wait));
         }
         let answer = self.accounts.check_password(account, password).await;
         if !matches!(answer, Ok(PasswordCheck::Invalid)) {
             self.password_tries_from_address.give_back(&from, now);
-            self.password_tries_of_account.give_back(account, now);
+            self.password_tries_of_account.give_back(&whose, now);
         }
         let generation = match answer.map_err(LoginError::Unavailable)? {
             PasswordCheck::Valid { generation } => generation,
@@ -85,7 +96,30 @@ impl Provider {
         tracing::info!(%account, "logged in to the pages");
         Ok(LoggedIn {
             cookie: Secret::new(cookie),
+            known: self.mark_of(account, whose.1),
         })
+    }
+
+    /// The mark of a browser that has logged in to `account`: `id.mac`. It names no account and opens
+    /// nothing.
+    fn mark_of(&self, account: &BareJid, browser: Option<KnownBrowser>) -> Secret {
+        let id = browser.map_or_else(|| random_text::<16>(self.random.as_ref()), |known| known.0);
+        let mac = self.mark_mac(account, &id);
+        Secret::new(format!("{id}.{mac}"))
+    }
+
+    fn known_browser(&self, account: &BareJid, mark: &str) -> Option<KnownBrowser> {
+        let (id, mac) = mark.split_once('.')?;
+        same(mac, &self.mark_mac(account, id)).then(|| KnownBrowser(id.to_owned()))
+    }
+
+    fn mark_mac(&self, account: &BareJid, id: &str) -> String {
+        let parts = [
+            b"known".as_slice(),
+            account.as_str().as_bytes(),
+            id.as_bytes(),
+        ];
+        mac_text(&self.form_key, &parts)
     }
 
     /// The live session that a cookie names.

@@ -42,6 +42,7 @@ use crate::secrets::{Random, TokenHash};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::EpochCache;
+use login::KnownBrowser;
 use sessions::LiveSessions;
 
 /// What the provider stands on.
@@ -73,7 +74,7 @@ pub struct Provider {
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
-    password_tries_of_account: Brake<BareJid>,
+    password_tries_of_account: Brake<(BareJid, Option<KnownBrowser>)>,
     password_tries_from_address: Brake<AddressKey>,
     registrations_from_address: Brake<AddressKey>,
 }

@@ -27,7 +27,7 @@ impl Provider {
         let account = &access.grant.account;
         Ok(json!({
             "sub": subject(&access.grant),
-            "preferred_username": account.node().map(|node| node.as_str()),
+            "preferred_username": account.node().map(jid::NodeRef::as_str),
         }))
     }
 }

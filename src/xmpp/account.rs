@@ -8,9 +8,10 @@ use tracing::info;
 use xmpp_parsers::stanza_error::DefinedCondition;
 use xso::{AsXml, FromXml};
 
+use super::fault::{self, Fault};
 use super::handlers::Asked;
 use super::hosts::{self, Host};
-use super::iq::{self, Answer, Fault, Kind};
+use super::iq::{Answer, Kind};
 use super::link::Link;
 use super::ns;
 use crate::accounts::Unavailable;
@@ -42,11 +43,11 @@ struct HelloBack {
 
 /// A module is there, and begins a new account of its host's sessions.
 pub(super) async fn hello(asked: Asked, host: Arc<Host>, payload: Element) -> Answer {
-    let hello = Hello::try_from(payload).map_err(|e| iq::bad_request(&e.to_string()))?;
+    let hello = Hello::try_from(payload).map_err(|e| fault::bad_request(&e.to_string()))?;
     let scopes = hello.scopes.iter().map(|scope| scope.trim().parse());
     let scopes: Vec<Scope> = scopes
         .collect::<Result<_, _>>()
-        .map_err(|_| iq::bad_request("a scope that is no scope"))?;
+        .map_err(|_| fault::bad_request("a scope that is no scope"))?;
     asked.provider.forget_sessions(&host.name);
     host.hello(hosts::Hello {
         version: hello.version,
@@ -116,12 +117,12 @@ impl Session {
         let resource = ResourcePart::new(&self.resource);
         let id = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         if self.grant.is_empty() || self.grant.len() > 64 || !self.grant.bytes().all(id) {
-            return Err(iq::bad_request("grant is no name of a grant"));
+            return Err(fault::bad_request("grant is no name of a grant"));
         }
         Ok(XmppSession {
             account: account(&self.username, host)?,
             resource: resource
-                .map_err(|_| iq::bad_request("resource is no resource"))?
+                .map_err(|_| fault::bad_request("resource is no resource"))?
                 .into_owned(),
             grant_id: GrantId::new(self.grant.as_str()),
         })
@@ -129,13 +130,14 @@ impl Session {
 }
 
 fn account(username: &str, host: &Host) -> Result<BareJid, Fault> {
-    let node = NodePart::new(username).map_err(|_| iq::bad_request("username is no localpart"))?;
+    let node =
+        NodePart::new(username).map_err(|_| fault::bad_request("username is no localpart"))?;
     Ok(BareJid::from_parts(Some(&node), &host.name))
 }
 
 /// A session has opened or closed.
 pub(super) async fn session(asked: Asked, host: Arc<Host>, payload: Element) -> Answer {
-    let told = Session::try_from(payload).map_err(|e| iq::bad_request(&e.to_string()))?;
+    let told = Session::try_from(payload).map_err(|e| fault::bad_request(&e.to_string()))?;
     let session = told.record(&host)?;
     match told.state.as_deref() {
         Some("closed") => {
@@ -152,15 +154,15 @@ pub(super) async fn session(asked: Asked, host: Arc<Host>, payload: Element) -> 
                 })
             }))
         }
-        _ => Err(iq::bad_request("state is open or closed")),
+        _ => Err(fault::bad_request("state is open or closed")),
     }
 }
 
 /// All sessions that are open, or a part of them.
 pub(super) async fn sessions(asked: Asked, host: Arc<Host>, payload: Element) -> Answer {
-    let told = Sessions::try_from(payload).map_err(|e| iq::bad_request(&e.to_string()))?;
+    let told = Sessions::try_from(payload).map_err(|e| fault::bad_request(&e.to_string()))?;
     if told.sessions.len() > MOST_SESSIONS {
-        return Err(iq::bad_request("at most 100 sessions in a stanza"));
+        return Err(fault::bad_request("at most 100 sessions in a stanza"));
     }
     let mut gone = Vec::new();
     for session in told.sessions {
@@ -192,13 +194,13 @@ struct AccountChanged {
 
 /// An account is not what it was. Answered when that is durable.
 pub(super) async fn changed(asked: Asked, host: Arc<Host>, payload: Element) -> Answer {
-    let told = AccountChanged::try_from(payload).map_err(|e| iq::bad_request(&e.to_string()))?;
+    let told = AccountChanged::try_from(payload).map_err(|e| fault::bad_request(&e.to_string()))?;
     let account = account(&told.username, &host)?;
     let change = match told.what.as_str() {
         "password" => AccountChange::Password,
         "deleted" => AccountChange::Deleted,
         "disabled" => AccountChange::Disabled,
-        _ => return Err(iq::bad_request("what is password, deleted or disabled")),
+        _ => return Err(fault::bad_request("what is password, deleted or disabled")),
     };
     info!(%account, what = told.what, "the server says that an account has changed");
     let done = asked.provider.account_changed(&account, change).await;
@@ -207,5 +209,5 @@ pub(super) async fn changed(asked: Asked, host: Arc<Host>, payload: Element) -> 
 
 fn failed(error: &impl std::fmt::Display) -> Fault {
     tracing::error!(%error, "what a host told could not be seen to");
-    iq::failed()
+    fault::failed()
 }

@@ -5,7 +5,8 @@ use xmpp_parsers::disco::{DiscoInfoResult, DiscoItemsResult, Identity};
 use xmpp_parsers::ns as xep;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType};
 
-use super::iq::{self, Answer, Fault};
+use super::fault::{self, Fault};
+use super::iq::Answer;
 use super::ns;
 
 /// disco#info: a component that provides authentication.
@@ -40,7 +41,7 @@ pub(super) fn items(query: &Element) -> Answer {
 fn no_node(query: &Element) -> Result<(), Fault> {
     match query.attr("node") {
         None => Ok(()),
-        Some(_) => Err(iq::error(
+        Some(_) => Err(fault::error(
             ErrorType::Cancel,
             DefinedCondition::ItemNotFound,
             "there is no such node",

@@ -4,12 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jid::{DomainPart, DomainRef};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 use xmpp_parsers::stanza_error::DefinedCondition;
 
-use super::LinkState;
 use super::account;
 use super::link::Link;
 use crate::accounts::Unavailable;
@@ -18,7 +17,8 @@ use crate::oauth::Provider;
 
 /// A module that is loaded says so by itself within this time of the link's coming up.
 const UNASKED: Duration = Duration::from_secs(2);
-/// The longest time between two questions to a host that says nothing.
+/// The time between two questions to a host that says nothing; it grows.
+const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// A served host as it is known now.
@@ -58,8 +58,8 @@ pub struct Hello {
 pub(super) struct Host {
     pub(super) name: DomainPart,
     state: Mutex<State>,
-    /// A module should be there but does not act like it.
-    doubted: Notify,
+    /// A hello is wanted.
+    silent: Notify,
     /// A hello has come: one is remembered while the last is still being seen to.
     greeted: Notify,
 }
@@ -67,8 +67,10 @@ pub(super) struct Host {
 #[derive(Debug, Default)]
 struct State {
     module: Module,
-    /// Whether a hello has come since the link came up.
+    /// Whether a hello has come since one was wanted.
     heard: bool,
+    /// How long it may take.
+    patience: Duration,
 }
 
 impl Host {
@@ -76,7 +78,7 @@ impl Host {
         Self {
             name,
             state: Mutex::default(),
-            doubted: Notify::new(),
+            silent: Notify::new(),
             greeted: Notify::new(),
         }
     }
@@ -121,10 +123,22 @@ impl Host {
         self.greeted.notify_one();
     }
 
+    /// The link has come up: a hello should come by itself.
+    pub(super) fn linked(&self) {
+        self.want_hello(UNASKED);
+    }
+
     /// The host did not know what a module knows.
     pub(super) fn doubt(&self) {
-        self.state().heard = false;
-        self.doubted.notify_one();
+        self.want_hello(Duration::ZERO);
+    }
+
+    fn want_hello(&self, patience: Duration) {
+        let mut state = self.state();
+        state.heard = false;
+        state.patience = patience;
+        drop(state);
+        self.silent.notify_one();
     }
 
     fn missing(&self) {
@@ -149,50 +163,36 @@ impl Host {
 
     /// Asks for a hello where none comes by itself.
     pub(super) async fn ask_for_hello(&self, link: &Link) {
-        let mut state = link.state();
-        loop {
-            if wait_for(&mut state, true).await.is_none() {
-                return;
-            }
-            tokio::select! {
-                () = self.ask_while_silent(link) => {}
-                _ = wait_for(&mut state, false) => self.state().heard = false,
-            }
-        }
-    }
-
-    async fn ask_while_silent(&self, link: &Link) {
         let mut wait = UNASKED;
+        let mut told = false;
         loop {
             tokio::select! {
-                () = sleep(wait) => {}
-                () = self.doubted.notified() => wait = UNASKED,
+                () = sleep(wait), if !self.state().heard => {}
+                () = self.silent.notified() => {
+                    wait = self.state().patience;
+                    continue;
+                }
             }
             if self.state().heard {
-                self.doubted.notified().await;
-                wait = UNASKED;
+                told = false;
+                continue;
             }
-            match account::ask_for_hello(link, &self.name).await {
-                Ok(Ok(())) => debug!(host = %self.name, "the module will say hello"),
+            let failure = match account::ask_for_hello(link, &self.name).await {
                 Ok(Err(DefinedCondition::ServiceUnavailable | DefinedCondition::ItemNotFound)) => {
                     self.missing();
+                    None
                 }
-                Ok(Err(other)) => {
-                    warn!(host = %self.name, "the host does not answer our hello: {other:?}");
-                }
-                Err(error @ (Unavailable::TimedOut | Unavailable::Busy)) => {
-                    warn!(host = %self.name, "the host does not answer our hello: {error}");
-                }
-                Err(_) => {}
+                Ok(Err(other)) => Some(format!("{other:?}")),
+                Err(error @ (Unavailable::TimedOut | Unavailable::Busy)) => Some(error.to_string()),
+                // It will say hello; or the link is down, which is told elsewhere.
+                Ok(Ok(())) | Err(_) => None,
+            };
+            if let Some(failure) = failure
+                && !std::mem::replace(&mut told, true)
+            {
+                warn!(host = %self.name, "the host does not answer our hello: {failure}");
             }
-            wait = (wait * 2).min(LONGEST);
+            wait = (wait * 2).clamp(SHORTEST, LONGEST);
         }
     }
-}
-
-async fn wait_for(state: &mut watch::Receiver<LinkState>, up: bool) -> Option<()> {
-    let reached = state
-        .wait_for(|state| (*state == LinkState::Up) == up)
-        .await;
-    reached.ok().map(drop)
 }

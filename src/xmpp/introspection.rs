@@ -3,8 +3,9 @@
 use minidom::Element;
 use xso::{AsXml, FromXml};
 
+use super::fault;
 use super::handlers::Asked;
-use super::iq::{self, Answer, Request};
+use super::iq::{Answer, Request};
 use super::ns;
 use crate::oauth::introspection::Asker;
 
@@ -45,12 +46,12 @@ pub(super) async fn introspect(asked: Asked, request: Request) -> Answer {
         _ => Asker::Allowed,
     };
     let Introspect { token } =
-        Introspect::try_from(request.payload).map_err(|e| iq::bad_request(&e.to_string()))?;
+        Introspect::try_from(request.payload).map_err(|e| fault::bad_request(&e.to_string()))?;
     let answer = asked.provider.introspect(asker, token.text.trim()).await;
     let text = answer
         .map_err(|error| {
             tracing::error!(%error, "a token could not be looked up");
-            iq::failed()
+            fault::failed()
         })?
         .to_string();
     Ok(Some(Element::from(Introspection {

@@ -1,4 +1,4 @@
-//! IQ stanzas (RFC 6120 §8.2.3): what an element that arrived is, and the errors we give.
+//! IQ stanzas (RFC 6120 §8.2.3): what an element that arrived is, and ours.
 //!
 //! The servers check little of what their users send to a component, so nothing is believed here
 //! but the sender's address, and nothing is refused that need not be looked at.
@@ -8,6 +8,8 @@ use minidom::Element;
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::ns;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
+
+use super::fault::{self, Fault};
 
 /// An id has to come back in the answer; nobody needs one longer than this.
 const LONGEST_ID: usize = 1024;
@@ -30,9 +32,6 @@ pub(crate) struct Request {
 
 /// What a request is answered with: a payload, where there is one, or an error.
 pub(crate) type Answer = Result<Option<Element>, Fault>;
-
-/// A stanza error.
-pub(crate) type Fault = Box<StanzaError>;
 
 /// What an element that arrived is.
 #[derive(Debug)]
@@ -67,15 +66,16 @@ impl Stanza {
                 return Self::Answer { from, id, answer };
             }
             HeadKind::Unknown => {
-                let error = bad_request("the type of an iq is get, set, result or error");
+                let error = fault::bad_request("the type of an iq is get, set, result or error");
                 return Self::Refused { from, id, error };
             }
             HeadKind::Get => Kind::Get,
             HeadKind::Set => Kind::Set,
         };
         // RFC 6121 §8.5.1, §8.5.3: nobody lives here but the component itself.
-        if element.attr("to") != Some(ours.as_str()) {
-            let error = service_unavailable();
+        let to = element.attr("to").and_then(|to| to.parse::<Jid>().ok());
+        if to.is_none_or(|to| to.as_str() != ours.as_str()) {
+            let error = fault::service_unavailable();
             return Self::Refused { from, id, error };
         }
         match (element.unshift_child(), element.unshift_child()) {
@@ -89,7 +89,7 @@ impl Stanza {
             (None, _) | (_, Some(_)) => Self::Refused {
                 from,
                 id,
-                error: bad_request("a request has exactly one payload"),
+                error: fault::bad_request("a request has exactly one payload"),
             },
         }
     }
@@ -153,7 +153,7 @@ fn error_of(element: &Element) -> Fault {
         .and_then(|error| StanzaError::try_from(error).ok())
         .map(Box::new)
         .unwrap_or_else(|| {
-            error(
+            fault::error(
                 ErrorType::Cancel,
                 DefinedCondition::UndefinedCondition,
                 "an error that says nothing",
@@ -198,50 +198,6 @@ pub(crate) fn answer(ours: &Jid, to: Jid, id: String, answer: Answer) -> Element
             payload: None,
         },
     })
-}
-
-/// An error with a sentence in English.
-pub(crate) fn error(type_: ErrorType, condition: DefinedCondition, text: &str) -> Fault {
-    Box::new(StanzaError::new(type_, condition, "en", text))
-}
-
-/// The request is wrong in itself.
-pub(crate) fn bad_request(text: &str) -> Fault {
-    error(ErrorType::Modify, DefinedCondition::BadRequest, text)
-}
-
-/// The asker may not.
-pub(crate) fn forbidden(text: &str) -> Fault {
-    error(ErrorType::Auth, DefinedCondition::Forbidden, text)
-}
-
-/// Nobody here knows this request.
-pub(crate) fn service_unavailable() -> Fault {
-    Box::new(StanzaError {
-        type_: ErrorType::Cancel,
-        by: None,
-        defined_condition: DefinedCondition::ServiceUnavailable,
-        texts: std::collections::BTreeMap::new(),
-        other: None,
-    })
-}
-
-/// Too much at once: again later.
-pub(crate) fn busy() -> Fault {
-    error(
-        ErrorType::Wait,
-        DefinedCondition::ResourceConstraint,
-        "too many requests at once",
-    )
-}
-
-/// Something of ours failed: again later.
-pub(crate) fn failed() -> Fault {
-    error(
-        ErrorType::Wait,
-        DefinedCondition::InternalServerError,
-        "this could not be looked up now",
-    )
 }
 
 #[cfg(test)]

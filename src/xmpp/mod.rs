@@ -6,6 +6,7 @@
 mod account;
 pub mod c2s;
 mod disco;
+mod fault;
 mod handlers;
 mod hosts;
 mod introspection;

@@ -1,6 +1,7 @@
 //! Hands requests to their handlers, and sees to it that nobody's flood keeps others waiting.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jid::Jid;
@@ -9,15 +10,18 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::Server;
+use super::fault;
 use super::handlers::{self, Asked, ForHost, Handler};
 use super::hosts::Host;
-use super::iq::{self, Request};
+use super::iq::Request;
 use super::link::{Connection, Inbox};
 use crate::oauth::Provider;
 
 /// How many requests of the hosts are in hand at once, and how many of others that may ask.
 const FOR_HOSTS: u32 = 2048;
 const FOR_OTHERS: u32 = 64;
+/// Of how many servers that are not ours the log tells.
+const MOST_TOLD: usize = 16;
 
 /// See the module.
 pub(super) struct Router {
@@ -26,6 +30,8 @@ pub(super) struct Router {
     in_order: Vec<mpsc::UnboundedSender<Job>>,
     for_hosts: Arc<Semaphore>,
     for_others: Arc<Semaphore>,
+    /// Servers that were refused, as far as the operator was told.
+    told: Mutex<HashSet<String>>,
 }
 
 /// A host's request, to be served when those before it have been.
@@ -70,6 +76,7 @@ impl Router {
             server: Arc::clone(server),
             provider: Arc::clone(provider),
             for_hosts: Arc::new(Semaphore::new(FOR_HOSTS as usize)),
+            told: Mutex::default(),
             for_others: Arc::new(Semaphore::new(FOR_OTHERS as usize)),
         }
     }
@@ -96,13 +103,16 @@ impl Router {
                 "{} is not one of hosts in [xmpp] of this component's configuration",
                 request.from.domain()
             );
-            if request.from.is_bare() && request.from.node().is_none() {
-                warn!(from = %request.from, "a request was refused: {text}");
-            }
-            return connection.answer(false, request.from, request.id, Err(iq::forbidden(&text)));
+            self.tell_operator(&request.from, &text);
+            return connection.answer(
+                false,
+                request.from,
+                request.id,
+                Err(fault::forbidden(&text)),
+            );
         };
         let Ok(permit) = Arc::clone(&self.for_hosts).try_acquire_owned() else {
-            return connection.answer(true, request.from, request.id, Err(iq::busy()));
+            return connection.answer(true, request.from, request.id, Err(fault::busy()));
         };
         let host = Arc::clone(&self.server.hosts()[index]);
         let job = Job {
@@ -121,6 +131,16 @@ impl Router {
         }
     }
 
+    /// A host that is ours but not in the settings should be noticed; strangers who try should not
+    /// fill the log.
+    fn tell_operator(&self, from: &Jid, text: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_server = from.node().is_none() && from.resource().is_none();
+        if is_server && told.len() < MOST_TOLD && told.insert(from.to_string()) {
+            warn!(%from, "a request was refused: {text}");
+        }
+    }
+
     fn asked(&self, index: Option<usize>) -> Asked {
         Asked {
             provider: Arc::clone(&self.provider),
@@ -131,12 +151,18 @@ impl Router {
 
 #[async_trait]
 impl Inbox for Router {
+    fn linked(&self) {
+        for host in self.server.hosts() {
+            host.linked();
+        }
+    }
+
     fn take(&self, request: Request, connection: &Arc<Connection>) {
         let index = self.host(&request.from);
         let trusted = index.is_some();
         match handlers::find(request.kind, &request.payload) {
             None => {
-                let answer = Err(iq::service_unavailable());
+                let answer = Err(fault::service_unavailable());
                 connection.answer(trusted, request.from, request.id, answer);
             }
             Some(Handler::Anyone(handler)) => {
@@ -152,7 +178,7 @@ impl Inbox for Router {
             Some(Handler::Introspection(handler)) => {
                 let (from, id) = (request.from.clone(), request.id.clone());
                 if !trusted && !self.provider.may_introspect(from.as_str()) {
-                    let answer = iq::forbidden("you do not stand in [introspection] allowed");
+                    let answer = fault::forbidden("you do not stand in [introspection] allowed");
                     return connection.answer(false, from, id, Err(answer));
                 }
                 let permits = if trusted {
@@ -161,7 +187,7 @@ impl Inbox for Router {
                     &self.for_others
                 };
                 let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
-                    return connection.answer(trusted, from, id, Err(iq::busy()));
+                    return connection.answer(trusted, from, id, Err(fault::busy()));
                 };
                 let (asked, connection) = (self.asked(index), Arc::clone(connection));
                 tokio::spawn(async move {

@@ -8,9 +8,10 @@ use minidom::Element;
 use tracing::{debug, info};
 use xso::{AsXml, FromXml};
 
+use super::fault;
 use super::handlers::Asked;
 use super::hosts::Host;
-use super::iq::{self, Answer};
+use super::iq::Answer;
 use super::ns;
 use crate::oauth::bearer::{BearerAnswer, BearerSuccess};
 
@@ -64,16 +65,17 @@ struct Challenge {
 
 /// Decides about the message.
 pub(super) async fn authenticate(asked: Asked, host: Arc<Host>, payload: Element) -> Answer {
-    let request = Authenticate::try_from(payload).map_err(|e| iq::bad_request(&e.to_string()))?;
+    let request =
+        Authenticate::try_from(payload).map_err(|e| fault::bad_request(&e.to_string()))?;
     if request.mechanism != "OAUTHBEARER" {
-        return Err(iq::bad_request("the only mechanism is OAUTHBEARER"));
+        return Err(fault::bad_request("the only mechanism is OAUTHBEARER"));
     }
     // RFC 6120 §6.4.2: "=" stands for an empty message.
     let message = match request.message.trim() {
         "=" => Vec::new(),
         text => STANDARD
             .decode(text)
-            .map_err(|_| iq::bad_request("the message is not base64"))?,
+            .map_err(|_| fault::bad_request("the message is not base64"))?,
     };
     let ip = request.ip.as_deref().map(sayable);
     match asked.provider.check_bearer(&host.name, &message).await {
@@ -89,8 +91,8 @@ pub(super) async fn authenticate(asked: Asked, host: Arc<Host>, payload: Element
             let json = STANDARD.encode(json);
             Ok(Some(Element::from(Challenge { json })))
         }
-        BearerAnswer::Malformed => Err(iq::bad_request("that is no OAUTHBEARER message")),
-        BearerAnswer::Unavailable => Err(iq::failed()),
+        BearerAnswer::Malformed => Err(fault::bad_request("that is no OAUTHBEARER message")),
+        BearerAnswer::Unavailable => Err(fault::failed()),
     }
 }
 

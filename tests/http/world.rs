@@ -1,107 +1,27 @@
-//! A provider on a free port, with people and apps to play with.
+//! A provider on a free port, that stands on a real database, a clock that is moved by hand, and a
+//! server that is played.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
-use async_trait::async_trait;
-use jid::{BareJid, DomainPart};
-use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use url::Url;
-use xmpp_oauth::accounts::{AccountStatus, Accounts, PasswordCheck, Unavailable};
+use tokio::sync::{OnceCell, watch};
+use toml::{Table, Value};
 use xmpp_oauth::clock::{ManualClock, Timestamp};
-use xmpp_oauth::config;
+use xmpp_oauth::config::{self, Config};
 use xmpp_oauth::http::{Web, router, server};
 use xmpp_oauth::keys::Keyring;
-use xmpp_oauth::model::{Generation, GrantId, ScopeSet};
+use xmpp_oauth::model::{Grant, GrantId};
 use xmpp_oauth::oauth::{Foundation, Provider};
-use xmpp_oauth::secrets::{OsRandom, Secret, sha256_text};
-use xmpp_oauth::storage::Store;
+use xmpp_oauth::secrets::OsRandom;
 use xmpp_oauth::storage::sqlite::SqliteStore;
+use xmpp_oauth::storage::{GrantFilter, Store, StoredKey};
 
-use crate::client::{Answer, Http};
+use crate::server::Server;
 
 pub(crate) const ALICE: &str = "alice@example.com";
 pub(crate) const PASSWORD: &str = "wonderland";
-/// RFC 7636 appendix B.
-pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-
-/// The XMPP server, as far as the provider can see.
-#[derive(Default)]
-pub(crate) struct Server {
-    /// Passwords, by account.
-    pub(crate) passwords: Mutex<BTreeMap<String, String>>,
-    /// What accounts are that are not simply there.
-    pub(crate) statuses: Mutex<BTreeMap<String, AccountStatus>>,
-    /// Which grants' sessions it was told to end.
-    pub(crate) ended: Mutex<Vec<GrantId>>,
-    /// Whether it can be asked at all.
-    pub(crate) is_away: AtomicBool,
-    /// How many passwords it was asked about.
-    pub(crate) asked: AtomicU32,
-    /// What its module enforces.
-    pub(crate) enforces: Mutex<String>,
-}
-
-#[async_trait]
-impl Accounts for Server {
-    async fn check_password(
-        &self,
-        account: &BareJid,
-        password: &Secret,
-    ) -> Result<PasswordCheck, Unavailable> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.is_away.load(Ordering::SeqCst) {
-            return Err(Unavailable::LinkDown);
-        }
-        let passwords = self.passwords.lock().unwrap();
-        Ok(match passwords.get(account.as_str()) {
-            Some(right) if right == password.expose() => PasswordCheck::Valid {
-                generation: Some(Generation::new(right.as_str())),
-            },
-            _ => PasswordCheck::Invalid,
-        })
-    }
-
-    async fn statuses(
-        &self,
-        _: &DomainPart,
-        accounts: &[BareJid],
-    ) -> Result<Vec<AccountStatus>, Unavailable> {
-        if self.is_away.load(Ordering::SeqCst) {
-            return Err(Unavailable::LinkDown);
-        }
-        let (statuses, passwords) = (
-            self.statuses.lock().unwrap(),
-            self.passwords.lock().unwrap(),
-        );
-        let status = |account: &BareJid| {
-            let special = statuses.get(account.as_str()).cloned();
-            special.unwrap_or_else(|| match passwords.get(account.as_str()) {
-                None => AccountStatus::Missing,
-                Some(password) => AccountStatus::Enabled {
-                    generation: Some(Generation::new(password.as_str())),
-                },
-            })
-        };
-        Ok(accounts.iter().map(status).collect())
-    }
-
-    async fn end_sessions(&self, _: &BareJid, grant: &GrantId) -> Result<u32, Unavailable> {
-        if self.is_away.load(Ordering::SeqCst) {
-            return Err(Unavailable::LinkDown);
-        }
-        self.ended.lock().unwrap().push(grant.clone());
-        Ok(1)
-    }
-
-    fn enforced_scopes(&self, _: &DomainPart) -> ScopeSet {
-        self.enforces.lock().unwrap().parse().unwrap()
-    }
-}
 
 /// The provider and all that it stands on.
 pub(crate) struct World {
@@ -110,8 +30,11 @@ pub(crate) struct World {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) provider: Arc<Provider>,
     pub(crate) issuer: String,
+    /// Where it listens: the issuer, unless a test's settings name another.
+    base: String,
+    config: Arc<Config>,
     stop: watch::Sender<bool>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -119,27 +42,45 @@ impl World {
         Self::with("").await
     }
 
-    /// With more settings: TOML tables, or dotted keys of `[http]`, `[registration]` and so on.
+    /// With other settings, in TOML: `http.trusted_proxies = []`. An empty text takes one out.
     pub(crate) async fn with(more: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let base = format!("http://{}", listener.local_addr().unwrap());
         let folder = TempDir::new().unwrap();
-        let text = settings(&issuer, more);
-        let config = Arc::new(config::parse(&text, folder.path()).unwrap());
-        let store = Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
+        let config = config::parse(&settings(&base, more), folder.path()).unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
         let server = Arc::new(Server::default());
-        server
-            .passwords
-            .lock()
-            .unwrap()
-            .insert(ALICE.to_owned(), PASSWORD.to_owned());
-        server
-            .passwords
-            .lock()
-            .unwrap()
-            .insert("bob@example.com".to_owned(), "builder".to_owned());
-        "xmpp xmpp:client:normal".clone_into(&mut server.enforces.lock().unwrap());
+        Self::start(listener, Arc::new(config), folder, clock, server).await
+    }
+
+    /// The same after the process has ended and begun anew, on another port.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self {
+            clock,
+            server,
+            config,
+            stop,
+            folder,
+            ..
+        } = self;
+        stop.send_replace(true);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start(listener, config, folder, clock, server).await
+    }
+
+    async fn start(
+        listener: TcpListener,
+        config: Arc<Config>,
+        folder: TempDir,
+        clock: Arc<ManualClock>,
+        server: Arc<Server>,
+    ) -> Self {
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let store = Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
+        if store.signing_keys().await.unwrap().is_empty() {
+            let key = signing_key().await;
+            store.add_signing_key(key, key.created_at).await.unwrap();
+        }
         let keys = Keyring::open(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock) as _,
@@ -165,240 +106,95 @@ impl World {
             server,
             store,
             provider,
-            issuer,
+            issuer: config.http.issuer().to_owned(),
+            base,
+            config,
             stop,
-            _folder: folder,
+            folder,
         }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer)
+        format!("{}{path}", self.base)
     }
 
-    /// Registers an app with this much said over a native, confidential one.
-    pub(crate) async fn register(&self, more: Value) -> App {
-        let mut metadata = json!({
-            "client_name": "Test",
-            "client_uri": "https://app.example/",
-            "application_type": "native",
-            "redirect_uris": ["http://127.0.0.1/cb"],
-        });
-        for (name, value) in more.as_object().unwrap() {
-            metadata[name] = value.clone();
+    /// Host and port.
+    pub(crate) fn authority(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    /// How many bytes its database takes on disk.
+    pub(crate) fn bytes_stored(&self) -> u64 {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        files
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum()
+    }
+
+    pub(crate) fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// The one grant that lives.
+    pub(crate) async fn only_grant(&self) -> Grant {
+        match self.grants().await.as_slice() {
+            [grant] => grant.clone(),
+            grants => panic!("not one grant: {grants:?}"),
         }
-        let answer = Http::new()
-            .post_json(&self.url("/oauth2/register"), &metadata)
-            .await;
-        assert_eq!(answer.status, 201, "{}", answer.text());
-        let registered = answer.json();
-        App {
-            id: registered["client_id"].as_str().unwrap().to_owned(),
-            secret: registered["client_secret"].as_str().map(str::to_owned),
-            redirect_uri: registered["redirect_uris"][0].as_str().unwrap().to_owned(),
-        }
     }
 
-    /// The URL of an authorization request of this app.
-    pub(crate) fn authorize_url(&self, app: &App, more: &[(&str, &str)]) -> String {
-        let challenge = sha256_text(VERIFIER);
-        let mut fields = BTreeMap::from([
-            ("response_type", "code"),
-            ("client_id", &app.id),
-            ("redirect_uri", &app.redirect_uri),
-            ("scope", "openid xmpp:client:normal"),
-            ("state", "some state"),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-        ]);
-        fields.extend(more.iter().copied());
-        fields.retain(|_, value| !value.is_empty());
-        Url::parse_with_params(&self.url("/oauth2/authorize"), fields)
-            .unwrap()
-            .into()
+    /// All grants that live.
+    pub(crate) async fn grants(&self) -> Vec<Grant> {
+        self.store.grants(&GrantFilter::default()).await.unwrap()
     }
 
-    /// A browser in which alice has logged in and consented to a request; gives the redirect.
-    pub(crate) async fn consent(&self, browser: &mut Http, url: &str) -> Url {
-        let page = self.log_in(browser, url).await;
-        let answer = self.decide(browser, &page, "allow").await;
-        assert_eq!(answer.status, 303, "{}", answer.text());
-        Url::parse(answer.location()).unwrap()
+    /// Why a grant ended.
+    pub(crate) async fn end_of(&self, grant: &GrantId) -> Option<&'static str> {
+        let grant = self.store.grant(grant).await.unwrap().expect("a grant");
+        grant.ended.map(|(_, reason)| reason.as_str())
     }
+}
 
-    /// Goes to a request's URL, logs in where asked, and gives the page that comes then.
-    pub(crate) async fn log_in(&self, browser: &mut Http, url: &str) -> Answer {
-        let page = browser.get(url).await;
-        if !page.text().contains(r#"name="password""#) {
-            return page;
-        }
-        let answer = self.give_password(browser, &page, ALICE, PASSWORD).await;
-        assert_eq!(answer.status, 303, "{}", answer.text());
-        let on = self.url(answer.location());
-        browser.get(&on).await
-    }
-
-    /// Fills in the login form of this page.
-    pub(crate) async fn give_password(
-        &self,
-        browser: &mut Http,
-        page: &Answer,
-        username: &str,
-        password: &str,
-    ) -> Answer {
-        let (continue_to, csrf) = (hidden(page, "continue"), hidden(page, "csrf"));
-        let fields = [
-            ("username", username),
-            ("password", password),
-            ("continue", &continue_to),
-            ("csrf", &csrf),
-        ];
-        browser.post_form(&self.url("/login"), &fields).await
-    }
-
-    /// Answers a consent page.
-    pub(crate) async fn decide(&self, browser: &mut Http, page: &Answer, decision: &str) -> Answer {
-        let (request, ticket) = (hidden(page, "request"), hidden(page, "ticket"));
-        let fields = [
-            ("decision", decision),
-            ("request", request.as_str()),
-            ("ticket", ticket.as_str()),
-        ];
-        browser.post_form(&self.url("/consent"), &fields).await
-    }
-
-    /// A code for this app, by a new browser.
-    pub(crate) async fn code(&self, app: &App, more: &[(&str, &str)]) -> String {
-        let url = self.authorize_url(app, more);
-        parameter(&self.consent(&mut Http::new(), &url).await, "code").expect("a code")
-    }
-
-    /// Posts to the token endpoint as this app, with its secret in the form.
-    pub(crate) async fn token(&self, app: &App, fields: &[(&str, &str)]) -> Answer {
-        self.call(app, "/oauth2/token", fields).await
-    }
-
-    /// Redeems a code as the app should.
-    pub(crate) async fn redeem(&self, app: &App, code: &str) -> Answer {
-        let fields = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", app.redirect_uri.as_str()),
-            ("code_verifier", VERIFIER),
-        ];
-        self.token(app, &fields).await
-    }
-
-    /// Tokens for this app by a whole flow.
-    pub(crate) async fn tokens(&self, app: &App, more: &[(&str, &str)]) -> Value {
-        let code = self.code(app, more).await;
-        let answer = self.redeem(app, &code).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()
-    }
-
-    pub(crate) async fn refresh(&self, app: &App, refresh_token: &str) -> Answer {
-        let fields = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh_token),
-        ];
-        self.token(app, &fields).await
-    }
-
-    pub(crate) async fn introspect(&self, app: &App, token: &str) -> Value {
-        let answer = self
-            .call(app, "/oauth2/introspect", &[("token", token)])
-            .await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()
-    }
-
-    pub(crate) async fn revoke(&self, app: &App, token: &str) -> Answer {
-        self.call(app, "/oauth2/revoke", &[("token", token)]).await
-    }
-
-    async fn call(&self, app: &App, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let mut fields = fields.to_vec();
-        fields.push(("client_id", &app.id));
-        if let Some(secret) = &app.secret {
-            fields.push(("client_secret", secret));
-        }
-        Http::new().post_form(&self.url(path), &fields).await
-    }
-
-    pub(crate) async fn userinfo(&self, token: &str) -> Answer {
-        let bearer = format!("Bearer {token}");
-        Http::new()
-            .with("authorization", &bearer)
-            .get(&self.url("/oauth2/userinfo"))
+/// One for all tests: making an RSA key takes longer than most of them.
+async fn signing_key() -> &'static StoredKey {
+    static KEY: OnceCell<StoredKey> = OnceCell::const_new();
+    let make = async || {
+        let folder = TempDir::new().unwrap();
+        let store = Arc::new(SqliteStore::open(folder.path().join("key.db")).unwrap());
+        let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
+        let keys = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, clock)
             .await
-    }
+            .unwrap();
+        keys.jwks().await;
+        store.signing_keys().await.unwrap().remove(0)
+    };
+    KEY.get_or_init(make).await
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        self.stop.send_replace(true);
-    }
-}
-
-/// A registered app.
-#[derive(Clone, Debug)]
-pub(crate) struct App {
-    pub(crate) id: String,
-    pub(crate) secret: Option<String>,
-    pub(crate) redirect_uri: String,
-}
-
-fn settings(issuer: &str, more: &str) -> String {
-    format!(
+fn settings(base: &str, more: &str) -> String {
+    let defaults = format!(
         r#"
-        [component]
-        jid = "oauth.example.com"
-        secret = "0123456789abcdef0123456789abcdef"
-        [xmpp]
-        hosts = ["example.com"]
-        [http]
-        public_url = "{issuer}"
-        [registration]
-        registration_key = "a key that is only used in these tests"
-        {more}
+        component.jid = "oauth.example.com"
+        component.secret = "0123456789abcdef0123456789abcdef"
+        xmpp.hosts = ["example.com"]
+        http.public_url = "{base}"
+        registration.registration_key = "a key that is only used in these tests"
+        limits.registrations_per_address = 1000
         "#
-    )
-}
-
-/// The value of a hidden form field.
-pub(crate) fn hidden(page: &Answer, name: &str) -> String {
-    let text = page.text();
-    let start = format!(r#"name="{name}" value=""#);
-    let from = text
-        .find(&start)
-        .unwrap_or_else(|| panic!("no field {name} in {text}"))
-        + start.len();
-    let value = &text[from..from + text[from..].find('"').unwrap()];
-    unescape(value)
-}
-
-fn unescape(html: &str) -> String {
-    let mut text = html.to_owned();
-    for (entity, character) in [
-        ("&#x2f;", "/"),
-        ("&#47;", "/"),
-        ("&#x3d;", "="),
-        ("&#x27;", "'"),
-        ("&#39;", "'"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&amp;", "&"),
-    ] {
-        text = text.replace(entity, character);
+    );
+    let mut all: Table = defaults.parse().unwrap();
+    for (section, options) in more.parse::<Table>().unwrap() {
+        let Value::Table(options) = options else {
+            panic!("{section} is no section");
+        };
+        let known = all.entry(section).or_insert(Value::Table(Table::new()));
+        let known = known.as_table_mut().unwrap();
+        for (name, value) in options {
+            match value.as_str() {
+                Some("") => known.remove(&name),
+                _ => known.insert(name, value),
+            };
+        }
     }
-    text
-}
-
-/// A parameter of a redirect's query.
-pub(crate) fn parameter(url: &Url, name: &str) -> Option<String> {
-    url.query_pairs()
-        .find(|(n, _)| n == name)
-        .map(|(_, value)| value.into_owned())
+    toml::to_string(&all).unwrap()
 }

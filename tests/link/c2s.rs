@@ -3,10 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minidom::Element;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use xmpp_oauth::accounts::{Accounts as _, PasswordCheck, Unavailable};
+use xmpp_oauth::config;
 use xmpp_oauth::secrets::Secret;
+use xmpp_oauth::xmpp::c2s::{Bearer, C2sError, Connector};
 use xmpp_oauth::xmpp::stream::{Incoming, Limits, Reader, Writer};
 
 use crate::world::{World, soon};
@@ -16,17 +18,27 @@ const PLAIN: &str = "tls = \"none\"\nmechanisms = [\"SCRAM-SHA-1\", \"PLAIN\"]";
 
 /// A server that has sent its features.
 struct C2s {
-    reader: Reader<OwnedReadHalf>,
-    writer: Writer<OwnedWriteHalf>,
+    reader: Reader<Box<dyn AsyncRead + Send + Unpin>>,
+    writer: Writer<Box<dyn AsyncWrite + Send + Unpin>>,
 }
 
 impl C2s {
-    async fn open(tcp: TcpStream, features: &str) -> Self {
-        let (source, sink) = tcp.into_split();
+    async fn open(
+        connection: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        features: &str,
+    ) -> Self {
+        let (source, sink) = tokio::io::split(connection);
         let mut server = Self {
-            reader: Reader::new(source, Limits::of_size(100_000)),
-            writer: Writer::new(sink),
+            reader: Reader::new(Box::new(source), Limits::of_size(100_000)),
+            writer: Writer::new(Box::new(sink)),
         };
+        server.start(features).await;
+        server
+    }
+
+    /// The client begins a stream, and is told the features.
+    async fn start(&mut self, features: &str) {
+        let server = self;
         let header = server.reader.header().await.unwrap();
         assert_eq!(header.attr("to"), Some("localhost"));
         let attributes = [("from", "localhost"), ("id", "1"), ("version", "1.0")];
@@ -38,6 +50,16 @@ impl C2s {
         server
             .send(&format!("<stream:features>{features}</stream:features>"))
             .await;
+    }
+
+    /// The client begins its stream anew after a login.
+    async fn restart(self, features: &str) -> Self {
+        let source = self.reader.into_inner().unwrap();
+        let mut server = Self {
+            reader: Reader::new(source, Limits::of_size(100_000)),
+            writer: Writer::new(self.writer.into_inner()),
+        };
+        server.start(features).await;
         server
     }
 
@@ -202,4 +224,162 @@ async fn a_server_that_is_away_says_nothing_about_the_password() {
     let (alice, secret) = ("alice@localhost".parse().unwrap(), Secret::new("x"));
     let answer = world.server.check_password(&alice, &secret).await;
     assert!(matches!(answer, Err(Unavailable::Refused(_))), "{answer:?}");
+}
+
+/// A client of a server of ours that needs no TLS, and the server once it has sent its features.
+async fn meet() -> (xmpp_oauth::xmpp::c2s::Client, C2s) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let connector = Connector::new(&config::C2s {
+        address: Some(listener.local_addr().unwrap().to_string()),
+        tls: config::C2sTls::None,
+        ca_file: None,
+        mechanisms: Vec::new(),
+    })
+    .unwrap();
+    let domain: jid::DomainPart = "localhost".parse().unwrap();
+    let server = async {
+        let (tcp, _) = soon("a connection", listener.accept()).await.unwrap();
+        C2s::open(tcp, &mechanisms(&["OAUTHBEARER"])).await
+    };
+    let (client, server) = tokio::join!(connector.connect(&domain), server);
+    (client.unwrap(), server)
+}
+
+#[tokio::test]
+async fn a_client_without_a_token_is_told_where_to_get_one() {
+    let (mut client, mut server) = meet().await;
+    let serving = async {
+        assert_eq!(server.message().await, "n,,\u{1}auth=Bearer \u{1}\u{1}");
+        let json = STANDARD.encode(r#"{"status":"invalid_token"}"#);
+        server
+            .send(&format!("<challenge xmlns='{SASL}'>{json}</challenge>"))
+            .await;
+        assert_eq!(server.message().await, "\u{1}");
+        server
+            .send(&format!(
+                "<failure xmlns='{SASL}'><not-authorized/></failure>"
+            ))
+            .await;
+    };
+    let (answer, ()) = tokio::join!(client.oauthbearer(None, None), serving);
+    let json = r#"{"status":"invalid_token"}"#.to_owned();
+    assert_eq!(answer.unwrap(), Bearer::Challenge(json));
+
+    // It may try again on the same stream.
+    let serving = async {
+        server.message().await;
+        server
+            .send(&format!(
+                "<failure xmlns='{SASL}'><temporary-auth-failure/></failure>"
+            ))
+            .await;
+    };
+    let (answer, ()) = tokio::join!(client.oauthbearer(None, Some("xoa_1")), serving);
+    match answer {
+        Err(C2sError::Refused(condition)) => assert_eq!(condition, "temporary-auth-failure"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_a_token_logs_in_and_is_bound() {
+    let (mut client, mut server) = meet().await;
+    let serving = async {
+        assert_eq!(
+            server.message().await,
+            "n,a=alice@localhost,\u{1}auth=Bearer xoa_1\u{1}\u{1}"
+        );
+        server.send(&format!("<success xmlns='{SASL}'/>")).await;
+    };
+    let login = client.oauthbearer(Some("alice@localhost"), Some("xoa_1"));
+    let (answer, ()) = tokio::join!(login, serving);
+    assert_eq!(answer.unwrap(), Bearer::Success);
+
+    let bind = "urn:ietf:params:xml:ns:xmpp-bind";
+    let serving = async {
+        let mut server = server.restart(&format!("<bind xmlns='{bind}'/>")).await;
+        let iq = server.next().await.unwrap();
+        let wanted = iq.get_child("bind", bind).unwrap();
+        assert_eq!(wanted.get_child("resource", bind).unwrap().text(), "phone");
+        server
+            .send(&format!(
+                "<iq type='result' id='{}'><bind xmlns='{bind}'><jid>alice@localhost/phone</jid>\
+                 </bind></iq><message xmlns='jabber:client'><body>hi</body></message>",
+                iq.attr("id").unwrap()
+            ))
+            .await;
+        server
+    };
+    let (bound, mut server) = tokio::join!(client.bind(Some("phone")), serving);
+    let (mut client, jid) = bound.unwrap();
+    assert_eq!(jid.as_str(), "alice@localhost/phone");
+    let message = client.next().await.unwrap();
+    assert!(message.has_child("body", "jabber:client"));
+    client.send(&message).await.unwrap();
+    assert_eq!(server.next().await.unwrap(), message);
+    server
+        .send(
+            "<stream:error><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+             </stream:error>",
+        )
+        .await;
+    match client.next().await {
+        Err(C2sError::Stream(condition)) => assert_eq!(condition, "not-authorized"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_counts_only_for_its_own_name_and_from_who_is_trusted() {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::aws_lc_rs;
+    use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, params.self_signed(&key).unwrap().pem()).unwrap();
+    let issuer = Issuer::new(params, key);
+    for (name, trusted, is_right) in [
+        ("localhost", true, true),
+        ("localhost", false, false),
+        ("other.localhost", true, false),
+    ] {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let tls = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(tls));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connector = Connector::new(&config::C2s {
+            address: Some(listener.local_addr().unwrap().to_string()),
+            tls: config::C2sTls::Direct,
+            ca_file: trusted.then(|| ca_file.clone()),
+            mechanisms: Vec::new(),
+        })
+        .unwrap();
+        let domain: jid::DomainPart = "localhost".parse().unwrap();
+        let server = async {
+            let (tcp, _) = soon("a connection", listener.accept()).await.unwrap();
+            match acceptor.accept(tcp).await {
+                Ok(tls) => Some(C2s::open(tls, &mechanisms(&["PLAIN"])).await),
+                Err(_) => None,
+            }
+        };
+        let (client, _) = tokio::join!(connector.connect(&domain), server);
+        match client {
+            Ok(_) => assert!(is_right, "{name} {trusted}"),
+            Err(C2sError::Tls { .. }) => assert!(!is_right, "{name} {trusted}"),
+            Err(other) => panic!("{name} {trusted}: {other}"),
+        }
+    }
 }

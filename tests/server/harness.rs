@@ -9,10 +9,19 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::browser::{Browser, Look};
 use crate::support::child::Signal;
 use crate::support::http::Http;
-use crate::support::prosody::{ALICE, Prosody, servers};
+use crate::support::prosody::{ALICE, Prosody};
+use crate::support::release::{Release, servers};
 use crate::support::wait::until;
 
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// Of the servers to test on, the Prosodies.
+fn prosodies() -> Vec<Release> {
+    servers()
+        .into_iter()
+        .filter(|release| release.is_prosody())
+        .collect()
+}
 
 /// Reads from a stream until `text` has come.
 async fn read_to(stream: &mut TcpStream, text: &str) -> String {
@@ -56,7 +65,7 @@ fn exists(pid: u32) -> bool {
 
 #[tokio::test]
 async fn a_server_knows_alice_and_vanishes_when_dropped() {
-    for release in servers() {
+    for release in prosodies() {
         let server = Prosody::builder(release)
             .without_oauth_module()
             .start()
@@ -80,7 +89,7 @@ async fn a_server_knows_alice_and_vanishes_when_dropped() {
 
 #[tokio::test]
 async fn a_server_comes_back_on_its_ports_after_a_kill_and_after_a_stop() {
-    for release in servers() {
+    for release in prosodies() {
         let mut server = Prosody::builder(release)
             .without_oauth_module()
             .start()
@@ -100,7 +109,7 @@ async fn a_server_comes_back_on_its_ports_after_a_kill_and_after_a_stop() {
 
 #[tokio::test]
 async fn a_stopped_server_hangs_until_it_is_continued() {
-    for release in servers() {
+    for release in prosodies() {
         let server = Prosody::builder(release)
             .without_oauth_module()
             .start()
@@ -124,7 +133,7 @@ async fn a_stopped_server_hangs_until_it_is_continued() {
 
 #[tokio::test]
 async fn passwords_change_and_accounts_go_from_inside_and_outside() {
-    for release in servers() {
+    for release in prosodies() {
         let server = Prosody::builder(release)
             .without_oauth_module()
             .start()
@@ -142,7 +151,7 @@ async fn passwords_change_and_accounts_go_from_inside_and_outside() {
 
 #[tokio::test]
 async fn optional_modules_load_and_the_other_ports_answer() {
-    for release in servers() {
+    for release in prosodies() {
         let server = Prosody::builder(release)
             .without_oauth_module()
             .global_modules(&["smacks", "websocket", "bosh", "limits"])
@@ -158,6 +167,23 @@ async fn optional_modules_load_and_the_other_ports_answer() {
         for address in [server.c2s_tls(), server.component()] {
             TcpStream::connect(address).await.unwrap();
         }
+    }
+}
+
+#[tokio::test]
+async fn our_module_loads_on_its_host_and_leaves_the_other_alone() {
+    for release in prosodies() {
+        let server = Prosody::builder(release).start().await;
+        let modules = server.shell("module:list()").await;
+        let host = |name: &str| {
+            let (_, rest) = modules.split_once(&format!("{name}:")).expect(name);
+            rest.split("\n| \n").next().unwrap_or(rest).to_owned()
+        };
+        assert!(modules.contains("oauth_component"), "{release}: {modules}");
+        assert!(
+            !host("other.localhost").contains("oauth_component"),
+            "{release}: {modules}"
+        );
     }
 }
 

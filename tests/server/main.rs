@@ -1,6 +1,7 @@
 //! The tests that need real servers: a module per scenario, in one program.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking, in its helpers too"
 )]
@@ -8,4 +9,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/answers.rs"]
+#[expect(dead_code, reason = "other test programs use the rest of it")]
+mod answers;
+
+mod accounts;
+mod check;
+mod demo;
 mod harness;
+mod main_job;
+mod mischief;
+mod oauthbearer;
+mod secrecy;
+mod site;
+mod survival;
+
+use support::http as client;

@@ -10,12 +10,19 @@
     clippy::print_stderr,
     reason = "a harness fails by panicking, and shows logs"
 )]
-#![allow(dead_code, reason = "not every test program uses every part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "not every test program uses every part"
+)]
 
 pub(crate) mod browser;
 pub(crate) mod child;
+pub(crate) mod ejabberd;
 pub(crate) mod http;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod prosody;
+pub(crate) mod release;
+pub(crate) mod server;
 pub(crate) mod wait;

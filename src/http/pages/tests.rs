@@ -8,6 +8,7 @@ fn site() -> Site {
         template_path: None,
         template_style: BTreeMap::new(),
         policy_url: Some(Url::parse("https://example.com/privacy").unwrap()),
+        logo_url: None,
         terms_url: None,
         service_documentation: None,
         locales: Vec::new(),

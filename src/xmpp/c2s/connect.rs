@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jid::DomainRef;
+use jid::{BareJid, DomainRef};
 use minidom::Element;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -31,6 +31,7 @@ pub struct Connector {
     address: Option<String>,
     tls: C2sTls,
     connector: Option<TlsConnector>,
+    from: Option<BareJid>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -56,7 +57,18 @@ impl Connector {
             address: settings.address.clone(),
             tls: settings.tls,
             connector,
+            from: None,
         })
+    }
+
+    /// Says in the stream header whose client this is (RFC 6120 §4.7.1); some servers offer SASL2 only
+    /// then (XEP-0388).
+    #[must_use]
+    pub fn stating(self, from: BareJid) -> Self {
+        Self {
+            from: Some(from),
+            ..self
+        }
     }
 
     /// Opens a stream to `domain`, encrypted as the settings say, up to the server's features.
@@ -87,7 +99,7 @@ impl Connector {
                 Box::new(tls.connect(name, tcp).await.map_err(failed)?)
             }
         };
-        Client::open(io, domain).await
+        Client::open(io, domain, self.from.clone()).await
     }
 
     async fn dial(&self, domain: &DomainRef) -> Result<TcpStream, C2sError> {

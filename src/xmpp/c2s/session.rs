@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jid::{DomainPart, DomainRef, FullJid};
+use jid::{BareJid, DomainPart, DomainRef, FullJid};
 use minidom::Element;
 use rxml::xml_ncname;
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
@@ -28,6 +28,7 @@ pub struct Client {
     reader: Reader<ReadHalf<Io>>,
     writer: Writer<WriteHalf<Io>>,
     domain: DomainPart,
+    from: Option<BareJid>,
     features: Element,
 }
 
@@ -40,21 +41,26 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    pub(super) async fn open(io: Io, domain: &DomainRef) -> Result<Self, C2sError> {
+    pub(super) async fn open(
+        io: Io,
+        domain: &DomainRef,
+        from: Option<BareJid>,
+    ) -> Result<Self, C2sError> {
         let (source, sink) = tokio::io::split(io);
-        Self::start(source, sink, domain.to_owned()).await
+        Self::start(source, sink, domain.to_owned(), from).await
     }
 
     async fn start(
         source: ReadHalf<Io>,
         sink: WriteHalf<Io>,
         domain: DomainPart,
+        from: Option<BareJid>,
     ) -> Result<Self, C2sError> {
         let mut reader = Reader::new(source, LIMITS);
         let mut writer = Writer::new(sink);
-        writer
-            .open(CLIENT, &[("to", domain.as_str()), ("version", "1.0")])
-            .await?;
+        let mut header = vec![("to", domain.as_str()), ("version", "1.0")];
+        header.extend(from.as_ref().map(|jid| ("from", jid.as_str())));
+        writer.open(CLIENT, &header).await?;
         reader.header().await.map_err(lost)?;
         let features = read_element(&mut reader).await?;
         if !features.is("features", ns::STREAM) {
@@ -64,6 +70,7 @@ impl Client {
             reader,
             writer,
             domain,
+            from,
             features,
         })
     }
@@ -80,17 +87,25 @@ impl Client {
         offered.map(Element::text).collect()
     }
 
-    /// Begins the stream anew after a login and binds a resource (RFC 6120 §6.4.6, §7); the server
-    /// chooses one where none is wanted.
+    /// Begins the stream anew, as after a login (RFC 6120 §6.4.6).
+    ///
+    /// # Errors
+    /// See [`C2sError`].
+    pub async fn restart(self) -> Result<Self, C2sError> {
+        let source = self.reader.into_inner().ok_or(C2sError::OutOfTurn)?;
+        let opening = Self::start(source, self.writer.into_inner(), self.domain, self.from);
+        timeout(TIME, opening)
+            .await
+            .map_err(|_| C2sError::TimedOut)?
+    }
+
+    /// Begins the stream anew after a login and binds a resource (RFC 6120 §7); the server chooses one
+    /// where none is wanted.
     ///
     /// # Errors
     /// See [`C2sError`].
     pub async fn bind(self, resource: Option<&str>) -> Result<(Self, FullJid), C2sError> {
-        let source = self.reader.into_inner().ok_or(C2sError::OutOfTurn)?;
-        let opening = Self::start(source, self.writer.into_inner(), self.domain);
-        let mut client = timeout(TIME, opening)
-            .await
-            .map_err(|_| C2sError::TimedOut)??;
+        let mut client = self.restart().await?;
         let wanted = resource.map(|r| Element::builder("resource", ns::BIND).append(r).build());
         let bind = Element::builder("bind", ns::BIND)
             .append_all(wanted)

@@ -33,6 +33,9 @@ const GOOD: Duration = Duration::from_secs(5);
 /// Who takes what comes over the link.
 #[async_trait]
 pub(crate) trait Inbox: Send + Sync {
+    /// The link has come up.
+    fn linked(&self);
+
     /// Takes a request, without waiting; it is answered over the same connection.
     fn take(&self, request: Request, connection: &Arc<Connection>);
 
@@ -177,6 +180,7 @@ impl Link {
         };
         self.set_current(Some(Arc::clone(&connection)));
         info!(component = %self.ours, server = self.settings.server, "the link is up");
+        inbox.linked();
         self.state.send_replace(LinkState::Up);
         let cause = session::run(open, outgoing, &connection, inbox, shutdown).await;
         self.set_current(None);

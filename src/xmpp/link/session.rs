@@ -14,7 +14,8 @@ use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType};
 
 use super::connect::Open;
 use super::{Connection, Down, Inbox, Outgoing};
-use crate::xmpp::iq::{self, Fault, Kind, Stanza};
+use crate::xmpp::fault::{self, Fault};
+use crate::xmpp::iq::{self, Kind, Stanza};
 use crate::xmpp::stream::{Incoming, Reader, Refusal, Writer};
 
 /// After this long a silence we ask whether the peer is there.
@@ -132,7 +133,7 @@ fn refusal(why: Refusal) -> Fault {
         Refusal::TooLarge | Refusal::TooDeep => DefinedCondition::PolicyViolation,
         Refusal::NotWellFormed => DefinedCondition::BadRequest,
     };
-    iq::error(
+    fault::error(
         ErrorType::Modify,
         condition,
         &format!("the stanza is {why}"),

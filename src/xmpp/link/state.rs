@@ -124,6 +124,7 @@ impl From<ReadError> for Down {
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     tries: u32,
+    needed_a_hand: bool,
 }
 
 impl Backoff {
@@ -135,6 +136,11 @@ impl Backoff {
     /// The wait after a failure. A server that restarts is found again within a second of its
     /// listening; one that will not have us is not asked more often than twice a minute.
     pub(super) fn next(&mut self, cause: &Down, random: &dyn Random) -> Duration {
+        if cause.needs_a_hand() != self.needed_a_hand {
+            // What has changed may change again.
+            self.needed_a_hand = cause.needs_a_hand();
+            self.reset();
+        }
         let (first, longest) = if cause.needs_a_hand() {
             (500, 30_000)
         } else {
@@ -182,6 +188,11 @@ mod tests {
             assert!(waits[0] <= Duration::from_millis(500), "{cause:?}");
             assert!(waits.iter().all(|w| *w <= Duration::from_secs(longest)));
             assert!(waits.iter().all(|w| *w >= Duration::from_millis(50)));
+            let other = match cause {
+                Down::Closed => Down::Conflict,
+                _ => Down::Closed,
+            };
+            assert!(backoff.next(&other, &OsRandom) <= Duration::from_millis(500));
         }
     }
 }

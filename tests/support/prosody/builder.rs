@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::config::write_files;
-use super::{ADMIN, ALICE, ALICE_ELSEWHERE, BOB, Prosody, Release, User};
+use super::{ADMIN, ALICE, ALICE_ELSEWHERE, BOB, Prosody, User};
+use crate::support::release::Release;
 
 /// Made by [`Prosody::builder`]. Everything is optional.
 pub(crate) struct Builder {

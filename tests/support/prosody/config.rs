@@ -91,15 +91,18 @@ fn write_account(dir: &Path, host: &str, name: &str, password: &str) {
 }
 
 /// A CA of this server alone, and one certificate for all its names.
-fn write_certificates(dir: &Path) {
+pub(crate) fn write_certificates(dir: &Path) {
+    // A year that Erlang can count the milliseconds to.
+    let until = rcgen::date_time_ymd(2040, 1, 1);
     let mut ca = CertificateParams::new([]).expect("parameters");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.not_after = until;
     let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().expect("a key")).expect("a CA");
     let key = KeyPair::generate().expect("a key");
     let names = [HOST, OTHER_HOST, COMPONENT].map(String::from);
-    let certificate = CertificateParams::new(names)
-        .expect("parameters")
-        .signed_by(&key, &ca);
+    let mut certificate = CertificateParams::new(names).expect("parameters");
+    certificate.not_after = until;
+    let certificate = certificate.signed_by(&key, &ca);
     fs::write(dir.join("ca.pem"), ca.pem()).expect("the CA");
     fs::write(
         dir.join("localhost.crt"),

@@ -5,7 +5,6 @@
 
 mod builder;
 mod config;
-mod release;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,9 +14,10 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
 pub(crate) use self::builder::Builder;
-pub(crate) use self::release::{Release, servers};
+pub(crate) use self::config::write_certificates as certificates;
 use super::child::{Guarded, Signal, read_log, tail};
 use super::ports::{free_ports, loopback};
+use super::release::Release;
 use super::wait::{START, until};
 
 /// The host with our module.

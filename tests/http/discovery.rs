@@ -1,0 +1,49 @@
+//! What clients may know before they ask (RFC 8414, OIDC Discovery).
+
+use crate::client::Http;
+use crate::world::World;
+
+#[tokio::test]
+async fn both_documents_say_the_same_and_every_endpoint_is_there() {
+    let world = World::new().await;
+    let rfc_8414 = Http::new()
+        .get(&world.url("/.well-known/oauth-authorization-server"))
+        .await;
+    let oidc = Http::new()
+        .get(&world.url("/.well-known/openid-configuration"))
+        .await;
+    assert_eq!(rfc_8414.header("content-type"), Some("application/json"));
+    assert_eq!(rfc_8414.json(), oidc.json());
+
+    let metadata = oidc.json();
+    assert_eq!(metadata["issuer"], world.issuer.as_str());
+    let endpoints = metadata.as_object().unwrap();
+    let urls: Vec<_> = endpoints
+        .iter()
+        .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
+        .collect();
+    assert_eq!(urls.len(), 7);
+    for (name, url) in urls {
+        let answer = Http::new().get(url.as_str().unwrap()).await;
+        assert_ne!(answer.status, 404, "{name}: {url}");
+        assert!(answer.status < 500, "{name}: {url}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_switched_off_is_not_named() {
+    let settings = "flows.allowed_grant_types = ['authorization_code']\n\
+                    flows.allowed_code_challenge_methods = ['S256', 'plain']";
+    let world = World::with(settings).await;
+    let url = world.url("/.well-known/openid-configuration");
+    let metadata = Http::new().get(&url).await.json();
+    let named = |name: &str| metadata[name].to_string();
+    assert_eq!(named("grant_types_supported"), r#"["authorization_code"]"#);
+    assert_eq!(
+        named("code_challenge_methods_supported"),
+        r#"["S256","plain"]"#
+    );
+    assert_eq!(named("request_uri_parameter_supported"), "false");
+    let iss = "authorization_response_iss_parameter_supported";
+    assert_eq!(named(iss), "true");
+}

@@ -1,0 +1,108 @@
+//! id_tokens (OIDC Core §2) and the keys that they are verified with (RFC 7517).
+
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::{Value, json};
+use xmpp_oauth::secrets::half_sha256_text;
+
+use crate::answers::{parameter, redirect};
+use crate::client::Http;
+use crate::flows::App;
+use crate::world::World;
+
+async fn key_set(world: &World) -> JwkSet {
+    let answer = Http::new().get(&world.url("/oauth2/jwks")).await;
+    assert_eq!(answer.status, 200);
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+/// The claims, verified as a client would.
+async fn verified(world: &World, app: &App, tokens: &Value) -> Value {
+    let token = tokens["id_token"].as_str().unwrap();
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    assert_eq!(header.alg, Algorithm::RS256);
+    let keys = key_set(world).await;
+    let key = keys.find(&header.kid.unwrap()).expect("a published key");
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.set_audience(&[&app.id]);
+    validation.set_issuer(&[&world.issuer]);
+    validation.validate_exp = false;
+    let key = DecodingKey::from_jwk(key).unwrap();
+    jsonwebtoken::decode(token, &key, &validation)
+        .unwrap()
+        .claims
+}
+
+#[tokio::test]
+async fn an_id_token_says_who_logged_in_when_and_for_whom() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let mut browser = Http::new();
+    let url = world.authorize_url(&app, &[("nonce", "n-0S6_WzA2Mj")]);
+    let page = world.log_in(&mut browser, &url).await;
+    world.wait(90);
+    let to = redirect(&world.decide(&mut browser, &page, "allow").await);
+    let code = parameter(&to, "code").unwrap();
+    let tokens = world.redeem(&app, &code).await.json();
+    let login = 1_800_000_000;
+    let expected = json!({
+        "iss": world.issuer,
+        "sub": "xmpp:alice@example.com",
+        "aud": app.id,
+        "iat": login + 90,
+        "exp": login + 90 + 3600,
+        "auth_time": login,
+        "nonce": "n-0S6_WzA2Mj",
+        "at_hash": half_sha256_text(tokens["access_token"].as_str().unwrap()),
+        "amr": ["pwd"],
+    });
+    assert_eq!(verified(&world, &app, &tokens).await, expected);
+
+    // OIDC Core §12.2: a refresh changes neither who nor when they logged in
+    world.wait(600);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let tokens = world.refresh(&app, refresh).await.json();
+    let claims = verified(&world, &app, &tokens).await;
+    assert_eq!(claims["auth_time"], login);
+    assert_eq!(claims["iat"], login + 690);
+    assert_eq!(claims["sub"], expected["sub"]);
+}
+
+#[tokio::test]
+async fn without_openid_there_is_none() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let tokens = world.tokens(&app, &[("scope", "xmpp")]).await;
+    assert_eq!(tokens["id_token"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_id_token_is_no_access_token() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let tokens = world.tokens(&app, &[]).await;
+    let id_token = tokens["id_token"].as_str().unwrap();
+    assert_eq!(world.userinfo(id_token).await.status, 401);
+    let said = world.introspect(&app, id_token).await;
+    assert_eq!(said, json!({ "active": false }));
+}
+
+#[tokio::test]
+async fn the_keys_survive_a_restart_and_hold_nothing_private() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let tokens = world.tokens(&app, &[]).await;
+    let world = world.restarted().await;
+    let token = tokens["id_token"].as_str().unwrap();
+    let kid = jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+    assert!(key_set(&world).await.find(&kid).is_some());
+
+    let answer = Http::new().get(&world.url("/oauth2/jwks")).await;
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+    for key in answer.json()["keys"].as_array().unwrap() {
+        assert_eq!((&key["kty"], &key["use"]), (&json!("RSA"), &json!("sig")));
+        for private in ["d", "p", "q", "dp", "dq", "qi"] {
+            assert_eq!(key[private], Value::Null, "{private}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! An XMPP server, as far as the provider can see one.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jid::{BareJid, DomainPart};
+use tokio::sync::watch;
+use xmpp_oauth::accounts::{AccountStatus, Accounts, PasswordCheck, Unavailable};
+use xmpp_oauth::model::{Generation, GrantId, ScopeSet};
+use xmpp_oauth::secrets::Secret;
+
+use crate::world::{ALICE, PASSWORD};
+
+/// Two accounts, alice and bob.
+pub(crate) struct Server {
+    /// Passwords, by account.
+    passwords: Mutex<BTreeMap<String, String>>,
+    /// What accounts are that are not simply there.
+    statuses: Mutex<BTreeMap<String, AccountStatus>>,
+    /// Which grants' sessions it was told to end.
+    ended: watch::Sender<Vec<GrantId>>,
+    /// Whether it can be asked at all.
+    is_away: AtomicBool,
+    /// How many passwords it was asked about.
+    asked: AtomicU32,
+    /// What its module enforces.
+    enforces: Mutex<String>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        let passwords = [(ALICE, PASSWORD), ("bob@example.com", "builder")];
+        let owned = |(account, password): (&str, &str)| (account.to_owned(), password.to_owned());
+        Self {
+            passwords: Mutex::new(passwords.map(owned).into()),
+            statuses: Mutex::default(),
+            ended: watch::Sender::default(),
+            is_away: AtomicBool::default(),
+            asked: AtomicU32::default(),
+            enforces: Mutex::new("xmpp xmpp:client:normal".to_owned()),
+        }
+    }
+}
+
+impl Server {
+    pub(crate) fn set_password(&self, account: &str, password: &str) {
+        let mut passwords = self.passwords.lock().unwrap();
+        passwords.insert(account.to_owned(), password.to_owned());
+    }
+
+    pub(crate) fn set_status(&self, account: &str, status: AccountStatus) {
+        let mut statuses = self.statuses.lock().unwrap();
+        statuses.insert(account.to_owned(), status);
+    }
+
+    pub(crate) fn enforce(&self, scopes: &str) {
+        scopes.clone_into(&mut self.enforces.lock().unwrap());
+    }
+
+    pub(crate) fn go_away(&self) {
+        self.is_away.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn come_back(&self) {
+        self.is_away.store(false, Ordering::SeqCst);
+    }
+
+    /// How many passwords it was asked about.
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it was told to end this many grants' sessions; answers which.
+    pub(crate) async fn ended(&self, count: usize) -> Vec<GrantId> {
+        let mut told = self.ended.subscribe();
+        let enough = told.wait_for(|ended| ended.len() >= count);
+        let enough = tokio::time::timeout(Duration::from_secs(10), enough).await;
+        enough
+            .expect("the server is told to end sessions")
+            .unwrap()
+            .clone()
+    }
+}
+
+#[async_trait]
+impl Accounts for Server {
+    async fn check_password(
+        &self,
+        account: &BareJid,
+        password: &Secret,
+    ) -> Result<PasswordCheck, Unavailable> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Unavailable::LinkDown);
+        }
+        let passwords = self.passwords.lock().unwrap();
+        Ok(match passwords.get(account.as_str()) {
+            Some(right) if right == password.expose() => PasswordCheck::Valid {
+                generation: Some(Generation::new(right.as_str())),
+            },
+            _ => PasswordCheck::Invalid,
+        })
+    }
+
+    async fn statuses(
+        &self,
+        _: &DomainPart,
+        accounts: &[BareJid],
+    ) -> Result<Vec<AccountStatus>, Unavailable> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Unavailable::LinkDown);
+        }
+        let (statuses, passwords) = (
+            self.statuses.lock().unwrap(),
+            self.passwords.lock().unwrap(),
+        );
+        let status = |account: &BareJid| {
+            let special = statuses.get(account.as_str()).cloned();
+            special.unwrap_or_else(|| match passwords.get(account.as_str()) {
+                None => AccountStatus::Missing,
+                Some(password) => AccountStatus::Enabled {
+                    generation: Some(Generation::new(password.as_str())),
+                },
+            })
+        };
+        Ok(accounts.iter().map(status).collect())
+    }
+
+    async fn end_sessions(&self, _: &BareJid, grant: &GrantId) -> Result<u32, Unavailable> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Unavailable::LinkDown);
+        }
+        self.ended.send_modify(|ended| ended.push(grant.clone()));
+        Ok(1)
+    }
+
+    fn enforced_scopes(&self, _: &DomainPart) -> ScopeSet {
+        self.enforces.lock().unwrap().parse().unwrap()
+    }
+}

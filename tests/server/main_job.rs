@@ -1,0 +1,177 @@
+//! The main job: a person in a real browser lets a chat client in, and takes it back.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fantoccini::Locator;
+use serde_json::Value;
+use url::Url;
+
+use crate::answers::parameter;
+use crate::site::{CALLBACK, LIMIT, Site, Tokens, ask, ended, stanza, wait_for};
+use crate::support::browser::{Browser, Look};
+use crate::support::http::Http;
+use crate::support::prosody::{ALICE, BOB};
+use crate::support::release::servers;
+use crate::support::wait::until;
+use xmpp_oauth::xmpp::c2s::Bearer;
+
+fn picture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("screenshots")
+        .join(name)
+}
+
+async fn click(browser: &Browser, css: &str) {
+    let found = browser
+        .client
+        .wait()
+        .at_most(LIMIT)
+        .for_element(Locator::Css(css))
+        .await;
+    found.unwrap().click().await.unwrap();
+}
+
+async fn type_into(browser: &Browser, css: &str, text: &str) {
+    let found = browser
+        .client
+        .wait()
+        .at_most(LIMIT)
+        .for_element(Locator::Css(css))
+        .await;
+    found.unwrap().send_keys(text).await.unwrap();
+}
+
+/// Where the browser was sent: nothing listens there, so it shows an error of its own at that address.
+async fn sent_to(browser: &Browser) -> Url {
+    until("the redirect to the app", LIMIT, async || {
+        browser
+            .client
+            .current_url()
+            .await
+            .ok()
+            .filter(|url| url.as_str().starts_with(CALLBACK))
+    })
+    .await
+}
+
+/// Fills in both pages as a person does, with a picture of each.
+async fn consent(browser: &Browser, url: &str, look: &str) -> Url {
+    browser.goto(url).await;
+    browser
+        .screenshot(&picture(&format!("login-{look}.png")))
+        .await;
+    type_into(browser, "input[name=username]", ALICE.name).await;
+    type_into(browser, "input[name=password]", ALICE.password).await;
+    click(browser, "button[type=submit]").await;
+    let allow = "button[name=decision][value=allow]";
+    browser
+        .client
+        .wait()
+        .at_most(LIMIT)
+        .for_element(Locator::Css(allow))
+        .await
+        .unwrap();
+    browser
+        .screenshot(&picture(&format!("consent-{look}.png")))
+        .await;
+    let page = browser.client.source().await.unwrap();
+    assert!(
+        page.contains("alice@localhost"),
+        "the page says for whom: {page}"
+    );
+    click(browser, allow).await;
+    sent_to(browser).await
+}
+
+#[tokio::test]
+async fn a_chat_client_that_never_saw_the_password_is_let_in_and_thrown_out() {
+    for release in servers() {
+        let site = Site::start(release).await;
+
+        // XEP-0493 §4.1: an empty token is told where tokens can be had
+        let said = site.connect().await.oauthbearer(None, None).await.unwrap();
+        let Bearer::Challenge(challenge) = said else {
+            panic!("{release}: {said:?}")
+        };
+        let challenge: Value = serde_json::from_str(&challenge).unwrap();
+        let metadata = challenge["openid-configuration"].as_str().unwrap();
+        let metadata = Http::new().get(metadata).await.json();
+        assert_eq!(
+            metadata["registration_endpoint"],
+            site.program.url("/oauth2/register")
+        );
+
+        let client_id = site.register().await;
+        let browser = Browser::start(Look::PHONE).await;
+        let url = site.authorize_url(&client_id, "openid xmpp:client:normal");
+        let answer = consent(&browser, &url, "phone-light").await;
+        assert_eq!(parameter(&answer, "state").as_deref(), Some("some state"));
+        let code = parameter(&answer, "code").unwrap();
+        let tokens = Tokens::of(&site.redeem(&client_id, &code).await.json(), client_id);
+
+        let (mut bob, bobs) = site.password_session(BOB, None).await;
+        bob.send(&stanza("<presence/>")).await.unwrap();
+        wait_for(&mut bob, |element| element.name() == "presence").await;
+        let (mut by_password, _) = site.password_session(ALICE, None).await;
+        let (mut chat, chats) = site.session(&tokens.access).await;
+        assert_eq!(chats.to_bare().as_str(), "alice@localhost");
+
+        let hello = format!("<message to='{bobs}' type='chat'><body>hello</body></message>");
+        chat.send(&stanza(&hello)).await.unwrap();
+        let got = wait_for(&mut bob, |element| element.name() == "message").await;
+        assert_eq!(got.attr("from"), Some(chats.as_str()));
+
+        site.revoke(&tokens).await;
+        let (took, why) = ended(&mut chat).await;
+        assert!(took < Duration::from_secs(2), "{release}: {took:?}");
+        assert!(why.contains("not-authorized"), "{release}: {why}");
+        assert!(!site.logs_in(&tokens.access).await, "{release}");
+        assert_eq!(
+            site.refresh(&tokens.client_id, &tokens.refresh)
+                .await
+                .status,
+            400
+        );
+
+        let ping = "<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>";
+        for other in [&mut bob, &mut by_password] {
+            assert_eq!(
+                ask(other, ping).await.attr("type"),
+                Some("result"),
+                "{release}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_pages_show_on_a_desktop_and_in_the_dark() {
+    let site = Site::start(servers()[0]).await;
+    let looks = [
+        ("desktop-light", Look::DESKTOP),
+        ("desktop-dark", Look::DESKTOP.dark()),
+        ("phone-dark", Look::PHONE.dark()),
+    ];
+    for (name, look) in looks {
+        let client_id = site.register().await;
+        let browser = Browser::start(look).await;
+        let url = site.authorize_url(&client_id, "openid xmpp:client:normal");
+        let answer = consent(&browser, &url, name).await;
+        assert!(parameter(&answer, "code").is_some(), "{name}");
+
+        let script = "return document.documentElement.scrollWidth <= innerWidth";
+        browser
+            .goto(&site.program.url("/oauth2/authorize?client_id=unknown"))
+            .await;
+        browser
+            .screenshot(&picture(&format!("error-{name}.png")))
+            .await;
+        let fits = browser.client.execute(script, Vec::new()).await.unwrap();
+        assert_eq!(
+            fits,
+            Value::Bool(true),
+            "{name}: the page is wider than the screen"
+        );
+    }
+}

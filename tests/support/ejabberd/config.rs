@@ -1,0 +1,82 @@
+//! The files of an ejabberd: its configuration, and the Erlang that prepares and starts it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::Wish;
+use crate::support::prosody::{
+    ADMIN, ALICE, ALICE_ELSEWHERE, BOB, COMPONENT, HOST, OTHER_HOST, Ports, SECRET,
+};
+
+/// `ejabberd.yml`, as the server sees its folder at `dir`. `with_module`: ours is installed.
+pub(super) fn yaml(wish: Wish, ports: &Ports, dir: &Path, with_module: bool) -> String {
+    let dir = dir.display();
+    let mut yaml = format!(
+        r#"
+hosts: [{HOST}, {OTHER_HOST}]
+loglevel: info
+log_rotate_count: 0
+certfiles: ["{dir}/certs/localhost.pem"]
+ca_file: "{dir}/certs/ca.pem"
+auth_method: mnesia
+auth_password_format: scram
+acme: {{auto: false}}
+acl:
+  admin: {{user: ["{admin}@{HOST}"]}}
+access_rules:
+  configure: [{{allow: admin}}]
+listen:
+  - port: {c2s}
+    ip: "127.0.0.1"
+    module: ejabberd_c2s
+    starttls: true
+    starttls_required: {encrypted}
+    max_stanza_size: 262144
+  - {{port: {c2s_tls}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true}}
+  - port: {component}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    global_routes: false
+    hosts: {{{COMPONENT}: {{password: "{SECRET}"}}}}
+modules:
+  mod_adhoc: {{}}
+  mod_configure: {{}}
+  mod_disco: {{}}
+  mod_ping: {{}}
+  mod_roster: {{}}
+  mod_private: {{}}
+  mod_register: {{access: all, ip_access: all, allow_modules: all}}
+  mod_stream_mgmt: {{resume_timeout: 60}}
+"#,
+        admin = ADMIN.name,
+        encrypted = wish.is_encrypted,
+        c2s = ports.c2s,
+        c2s_tls = ports.c2s_tls,
+        component = ports.component,
+    );
+    if wish.has_fast() {
+        yaml += "  mod_auth_fast: {}\n";
+    }
+    if with_module {
+        let _ = write!(
+            yaml,
+            "append_host_config:\n  {HOST}:\n    modules:\n      mod_oauth_component: \
+             {{component: {COMPONENT}, allow_unencrypted: {}}}\n",
+            !wish.is_encrypted
+        );
+    }
+    yaml
+}
+
+/// What is done once: our module is compiled and installed by ejabberd's own means, accounts are made.
+pub(super) fn preparation() -> String {
+    let mut erlang = String::from("ok = ext_mod:install(<<\"mod_oauth_component\">>)");
+    for user in [ALICE, BOB, ADMIN, ALICE_ELSEWHERE] {
+        let _ = write!(
+            erlang,
+            ", ok = ejabberd_auth:try_register(<<\"{}\">>, <<\"{}\">>, <<\"{}\">>)",
+            user.name, user.host, user.password
+        );
+    }
+    erlang + ", io:format(\"all is prepared~n\"), init:stop()."
+}

@@ -1,0 +1,200 @@
+//! A server of either kind, shaped by what a scenario wants of it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::child::Signal;
+use super::ejabberd::Ejabberd;
+use super::prosody::Prosody;
+use super::release::{Release, Software, Source};
+
+/// What a scenario wants of its server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    pub(crate) release: Release,
+    /// Clients must use TLS before they log in.
+    pub(crate) is_encrypted: bool,
+    /// XEP-0198.
+    has_resumption: bool,
+    /// XEP-0388, and XEP-0484 where it works.
+    has_sasl2: bool,
+    /// Our module is there.
+    pub(crate) has_oauth_module: bool,
+}
+
+impl Wish {
+    /// An ordinary server with our module, that lets clients log in without TLS.
+    pub(crate) fn of(release: Release) -> Self {
+        Self {
+            release,
+            is_encrypted: false,
+            has_resumption: false,
+            has_sasl2: false,
+            has_oauth_module: true,
+        }
+    }
+
+    pub(crate) fn encrypted(self) -> Self {
+        Self {
+            is_encrypted: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn with_resumption(self) -> Self {
+        Self {
+            has_resumption: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn with_sasl2(self) -> Self {
+        Self {
+            has_sasl2: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn without_oauth_module(self) -> Self {
+        Self {
+            has_oauth_module: false,
+            ..self
+        }
+    }
+
+    /// Whether the release has SASL2 at all: ejabberd 23.01 has none.
+    pub(crate) fn can_sasl2(self) -> bool {
+        self.release.is_prosody() || self.is_new()
+    }
+
+    /// Whether it gives out FAST tokens: Debian 12's Prosody fails when it is asked for one.
+    pub(crate) fn has_fast(self) -> bool {
+        self.has_sasl2 && self.is_new()
+    }
+
+    /// Debian 13's.
+    fn is_new(self) -> bool {
+        self.release.source == Source::Tree("trixie") || is_trixie()
+    }
+
+    pub(crate) async fn start(self) -> Server {
+        match self.release.software {
+            Software::Ejabberd => Server::Ejabberd(Ejabberd::start_new(self).await),
+            Software::Prosody => Server::Prosody(self.prosody().await),
+        }
+    }
+
+    async fn prosody(self) -> Prosody {
+        let mut builder = Prosody::builder(self.release).require_encryption(self.is_encrypted);
+        if self.has_resumption {
+            builder = builder.global_modules(&["smacks"]);
+        }
+        if self.has_sasl2 {
+            builder = builder.host_modules(&["sasl2"]);
+        }
+        if self.has_fast() {
+            builder = builder.host_modules(&["sasl2_fast"]);
+        }
+        if !self.has_oauth_module {
+            builder = builder.without_oauth_module();
+        }
+        builder.start().await
+    }
+}
+
+fn is_trixie() -> bool {
+    let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    system.lines().any(|line| line == "VERSION_CODENAME=trixie")
+}
+
+/// A running server.
+pub(crate) enum Server {
+    Prosody(Prosody),
+    Ejabberd(Ejabberd),
+}
+
+impl Server {
+    pub(crate) async fn start(&mut self) {
+        match self {
+            Self::Prosody(server) => server.start().await,
+            Self::Ejabberd(server) => server.start().await,
+        }
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        match self {
+            Self::Prosody(server) => server.stop().await,
+            Self::Ejabberd(server) => server.stop().await,
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        match self {
+            Self::Prosody(server) => server.signal(signal),
+            Self::Ejabberd(server) => server.signal(signal),
+        }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        match self {
+            Self::Prosody(server) => server.log(),
+            Self::Ejabberd(server) => server.log(),
+        }
+    }
+
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        match self {
+            Self::Prosody(server) => server.ca_file(),
+            Self::Ejabberd(server) => server.ca_file(),
+        }
+    }
+
+    pub(crate) fn c2s(&self) -> SocketAddr {
+        match self {
+            Self::Prosody(server) => server.c2s(),
+            Self::Ejabberd(server) => server.c2s(),
+        }
+    }
+
+    pub(crate) fn c2s_tls(&self) -> SocketAddr {
+        match self {
+            Self::Prosody(server) => server.c2s_tls(),
+            Self::Ejabberd(server) => server.c2s_tls(),
+        }
+    }
+
+    pub(crate) fn component(&self) -> SocketAddr {
+        match self {
+            Self::Prosody(server) => server.component(),
+            Self::Ejabberd(server) => server.component(),
+        }
+    }
+
+    /// Changes a password without a word to the component's module, where the server can: ejabberd has no
+    /// way past itself.
+    pub(crate) async fn set_password_outside(&self, jid: &str, password: &str) {
+        match (self, jid.split_once('@')) {
+            (Self::Prosody(server), _) => server.set_password_outside(jid, password).await,
+            (Self::Ejabberd(server), Some((name, host))) => {
+                server.set_password(name, host, password).await;
+            }
+            (Self::Ejabberd(_), None) => panic!("{jid} is no account"),
+        }
+    }
+
+    pub(crate) async fn delete_user(&self, jid: &str) {
+        match (self, jid.split_once('@')) {
+            (Self::Prosody(server), _) => server.delete_user(jid).await,
+            (Self::Ejabberd(server), Some((name, host))) => server.delete_user(name, host).await,
+            (Self::Ejabberd(_), None) => panic!("{jid} is no account"),
+        }
+    }
+
+    /// What the log says when a session waits to be resumed.
+    pub(crate) fn says_hibernating(&self) -> &'static str {
+        match self {
+            Self::Prosody(_) => "going into hibernation",
+            Self::Ejabberd(_) => "for stream resumption",
+        }
+    }
+}
