@@ -37,6 +37,12 @@ start(Host, Opts) ->
     end.
 
 stop(Host) ->
+    case mod_oauth_component_link:is_running(Host) of
+        true -> stop_running(Host);
+        false -> ok % module_uninstall stops it on every host, loaded or not
+    end.
+
+stop_running(Host) ->
     lists:foreach(fun(Hook) -> apply(ejabberd_hooks, delete, Hook) end, hooks(Host)),
     case gen_mod:is_loaded_elsewhere(Host, ?MODULE) of
         false -> lists:foreach(fun(Hook) -> apply(ejabberd_hooks, delete, Hook) end, shared_hooks());
@@ -48,7 +54,8 @@ stop(Host) ->
 
 %% Options are looked up when they are needed.
 reload(Host, _NewOpts, _OldOpts) ->
-    mod_oauth_component_link:hello(Host).
+    mod_oauth_component_link:hello(Host),
+    ok.
 
 depends(_Host, _Opts) -> [].
 

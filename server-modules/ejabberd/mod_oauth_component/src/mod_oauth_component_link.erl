@@ -8,7 +8,7 @@
 -module(mod_oauth_component_link).
 -behaviour(gen_server).
 
--export([start/2, stop/1, table/1, is_active/1, component/1, hello/1, ask/5, element/3, child/2, error_text/1]).
+-export([start/2, stop/1, is_running/1, table/1, is_active/1, component/1, hello/1, ask/5, element/3, child/2, error_text/1]).
 -export([tell_session/5, tell_change/3]).
 -export([mark_origin/1, connected/1, disconnected/2, process_iq/1, decode_iq_subel/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
@@ -39,7 +39,9 @@ stop(Host) ->
 %% The name of the host's process and of its table.
 table(Host) -> gen_mod:get_module_proc(Host, ?MODULE).
 
-is_active(Host) -> gen_mod:is_loaded(Host, ?MODULE_NAME) andalso ets:info(table(Host), id) =/= undefined.
+is_running(Host) -> whereis(table(Host)) =/= undefined.
+
+is_active(Host) -> gen_mod:is_loaded(Host, ?MODULE_NAME) andalso is_running(Host).
 
 component(Host) -> gen_mod:get_module_opt(Host, ?MODULE_NAME, component).
 
@@ -157,9 +159,9 @@ handle_info(_, State) ->
 terminate(_, _) ->
     ok.
 
-%% However many accounts there are, at most a fiftieth of the time goes into it.
+%% However many accounts there are, at most a twentieth of the time goes into it.
 compare_later(State, Taken) ->
-    erlang:send_after(max(?COMPARE_EVERY, 50 * Taken), self(), compare),
+    erlang:send_after(max(?COMPARE_EVERY, 20 * Taken), self(), compare),
     State.
 
 answered(hello, #iq{type = result}, Host) ->
