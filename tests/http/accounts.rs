@@ -1,5 +1,7 @@
 //! What happens on the server ends what hangs on the account.
 
+use std::sync::Arc;
+
 use jid::{BareJid, DomainPart};
 use serde_json::{Value, json};
 use xmpp_oauth::accounts::AccountStatus;
@@ -8,7 +10,7 @@ use xmpp_oauth::oauth::revoke::AccountChange;
 use crate::answers::assert_error;
 use crate::client::Http;
 use crate::flows::App;
-use crate::world::{ALICE, World};
+use crate::world::{ALICE, PASSWORD, World};
 
 async fn world() -> (World, App, Value) {
     let world = World::new().await;
@@ -168,4 +170,35 @@ async fn what_could_not_be_told_while_the_server_was_away_is_told_when_it_is_bac
     assert_eq!(world.server.ended(1).await, [grant.id]);
     linked(&world).await;
     assert_eq!(world.server.ended(1).await.len(), 1, "and told once");
+}
+
+#[tokio::test]
+async fn a_login_that_was_begun_before_the_password_changed_is_not_finished_after() {
+    let world = Arc::new(World::new().await);
+    let app = world.register(json!({})).await;
+    let mut browser = Http::new();
+    let page = browser.get(&world.authorize_url(&app, &[])).await;
+    let gate = world.server.hold();
+    let login = {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move {
+            let answer = world
+                .give_password(&mut browser, &page, ALICE, PASSWORD)
+                .await;
+            (answer, browser)
+        })
+    };
+    while world.server.asked() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let alice = ALICE.parse().unwrap();
+    world
+        .provider
+        .account_changed(&alice, AccountChange::Password)
+        .await
+        .unwrap();
+    gate.notify_one();
+    let (answer, browser) = login.await.unwrap();
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(!browser.cookies.contains_key("xmpp-oauth-session"));
 }

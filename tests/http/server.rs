@@ -1,13 +1,13 @@
 //! An XMPP server, as far as the provider can see one.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jid::{BareJid, DomainPart};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use xmpp_oauth::accounts::{AccountStatus, Accounts, PasswordCheck, Unavailable};
 use xmpp_oauth::model::{Generation, GrantId, ScopeSet};
 use xmpp_oauth::secrets::Secret;
@@ -24,6 +24,8 @@ pub(crate) struct Server {
     ended: watch::Sender<Vec<GrantId>>,
     /// Whether it can be asked at all.
     is_away: AtomicBool,
+    /// Where set: passwords are answered when this is told.
+    held: Mutex<Option<Arc<Notify>>>,
     /// How many more times it is too busy to end sessions.
     is_busy_for: AtomicU32,
     /// How many passwords it was asked about.
@@ -41,6 +43,7 @@ impl Default for Server {
             statuses: Mutex::default(),
             ended: watch::Sender::default(),
             is_away: AtomicBool::default(),
+            held: Mutex::default(),
             is_busy_for: AtomicU32::default(),
             asked: AtomicU32::default(),
             enforces: Mutex::new("xmpp xmpp:client:normal".to_owned()),
@@ -65,6 +68,13 @@ impl Server {
 
     pub(crate) fn go_away(&self) {
         self.is_away.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on passwords are answered one by one, each when this is told.
+    pub(crate) fn hold(&self) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        *self.held.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
     }
 
     /// The next time it is to end sessions, it does not answer in time.
@@ -103,6 +113,10 @@ impl Accounts for Server {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.is_away.load(Ordering::SeqCst) {
             return Err(Unavailable::LinkDown);
+        }
+        let held = self.held.lock().unwrap().clone();
+        if let Some(gate) = held {
+            gate.notified().await;
         }
         let passwords = self.passwords.lock().unwrap();
         Ok(match passwords.get(account.as_str()) {
