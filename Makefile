@@ -23,12 +23,12 @@ fast_tests := $(filter-out server,$(basename $(notdir $(wildcard tests/*.rs))) \
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-matrix bench install-deps
+.PHONY: help demo test check test-matrix install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: ## Log alice in by OAUTHBEARER on a real Prosody (AUTO=1: without a person)
+demo: ## Log alice in by OAUTHBEARER on a real server (AUTO=1: without a person; SERVER=ejabberd)
 	@tools/install build $(SERVER)
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
@@ -46,10 +46,6 @@ check: ## Format, lints, docs, architecture and unit tests: fast, no servers
 
 test-matrix: ## Run the server scenarios on each supported release
 	@CARGO='$(CARGO)' tools/test-matrix
-
-bench: ## Run the benchmarks, as a table of ratios
-	@tools/install build prosody
-	$(CARGO) bench
 
 install-deps: ## Install all that the other targets would install
 	@tools/install build prosody ejabberd browser trees lint

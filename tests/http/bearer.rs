@@ -152,3 +152,19 @@ async fn a_login_is_a_use_of_the_new_pair() {
     world.refresh(&app, refresh).await;
     assert!(world.grants().await.is_empty(), "that was reuse");
 }
+
+#[tokio::test]
+async fn a_token_that_was_seen_before_is_checked_without_the_storage() {
+    let (world, app) = world().await;
+    let token = access_token(&world, &app, "openid xmpp:client:normal").await;
+    let message = message("", &token);
+    for is_warm in [false, true] {
+        let answer = check(&world, "example.com", &message).await;
+        assert!(matches!(answer, BearerAnswer::Success(_)), "{answer:?}");
+        assert_eq!(world.introspect(&app, &token).await["active"], true);
+        assert_eq!(world.userinfo(&token).await.status, 200);
+        if !is_warm {
+            world.store.close().await;
+        }
+    }
+}
