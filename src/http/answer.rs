@@ -214,7 +214,7 @@ impl Web {
         let page = ErrorPage {
             status: status.as_u16(),
             title: title_of(status),
-            message: message.to_owned(),
+            message: sentence(message),
             reference: Some(reference),
             link,
         };
@@ -242,6 +242,17 @@ impl Web {
             .and_then(|value| value.to_str().ok());
         self.pages().locale(ui_locales, accepted)
     }
+}
+
+/// A protocol's description as a person's sentence.
+fn sentence(description: &str) -> String {
+    let mut rest = description.chars();
+    let first = rest.next().map(char::to_uppercase);
+    let mut text: String = first.into_iter().flatten().chain(rest).collect();
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
 }
 
 /// Whether the asker is a browser that wants a page.

@@ -73,7 +73,7 @@ pub(crate) fn assert_error_page(answer: &Answer, says: &str) {
         Some("text/html; charset=utf-8")
     );
     assert!(
-        answer.text().contains(says),
+        answer.text().to_lowercase().contains(&says.to_lowercase()),
         "no {says:?} in {}",
         answer.text()
     );
