@@ -104,8 +104,15 @@ check_password_fun(?CARRIER, #{?EXCHANGE := #{step := accepted, user := User, no
     fun(Claimed, AuthzId, Password) ->
             {Claimed == User andalso (AuthzId == User orelse AuthzId == <<>>) andalso Password == Nonce, ?MODULE}
     end;
+%% Whatever the mechanism: the authzid is the account that logs in, or nothing (RFC 6120 section 6.3.8).
 check_password_fun(Mechanism, State) ->
-    ejabberd_c2s:check_password_fun(Mechanism, State).
+    Check = ejabberd_c2s:check_password_fun(Mechanism, State),
+    fun(User, AuthzId, Password) ->
+            case AuthzId == <<>> orelse jid:nodeprep(AuthzId) == jid:nodeprep(User) of
+                true -> Check(User, AuthzId, Password);
+                false -> {false, ?MODULE}
+            end
+    end.
 
 handle_auth_success(User, _, AuthModule, #{?EXCHANGE := #{step := accepted, login := Login}} = State) ->
     ejabberd_c2s:handle_auth_success(User, ?OAUTHBEARER, AuthModule,
