@@ -335,3 +335,30 @@ async fn a_login_by_sasl2_works_and_gives_no_fast_token_that_would_outlive_the_g
         assert_eq!(given, has_fast, "{release}: a password still gets one");
     }
 }
+
+#[tokio::test]
+async fn nobody_becomes_somebody_else_by_an_authzid() {
+    use base64::Engine as _;
+    for release in servers() {
+        let site = Site::start(release).await;
+        for authzid in ["bob", "bob@localhost"] {
+            let mut client = site.connect().await;
+            let message = format!("{authzid}\0{}\0{}", ALICE.name, ALICE.password);
+            let message = base64::engine::general_purpose::STANDARD.encode(message);
+            let auth = format!(
+                "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{message}</auth>"
+            );
+            client.send_raw(auth.as_bytes()).await.unwrap();
+            let decided = |element: &Element| matches!(element.name(), "success" | "failure");
+            if wait_for(&mut client, decided).await.name() == "success" {
+                // a server may pass over the authzid, but not follow it
+                let (_, jid) = client.bind(None).await.unwrap();
+                assert_eq!(
+                    jid.to_bare().as_str(),
+                    "alice@localhost",
+                    "{release}: {authzid}"
+                );
+            }
+        }
+    }
+}
