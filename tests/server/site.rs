@@ -280,7 +280,8 @@ impl Tokens {
     }
 }
 
-fn settings(http: u16, ops: u16, link: &str, more: &str) -> String {
+/// A component.toml for the link at `link`.
+pub(crate) fn settings(http: u16, ops: u16, link: &str, more: &str) -> String {
     let hosts = format!("hosts = [\"{HOST}\"]");
     let more = match more.contains("[xmpp]") {
         true => more.replace("[xmpp]", &format!("[xmpp]\n{hosts}")),

@@ -44,6 +44,7 @@ modules:
   mod_disco: {{}}
   mod_ping: {{}}
   mod_roster: {{}}
+  mod_last: {{}}
   mod_private: {{}}
   mod_register: {{access: all, ip_access: all, allow_modules: all}}
   mod_stream_mgmt: {{resume_timeout: 60}}

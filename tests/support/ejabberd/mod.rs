@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::child::{Guarded, Signal, read_log, tail};
 use super::ports::{free_ports, loopback};
-use super::prosody::{Ports, certificates};
+use super::prosody::{HOST, Ports, certificates};
 use super::release::{Release, Source};
 use super::server::Wish;
 use super::wait::{START, until};
@@ -152,7 +152,7 @@ impl Ejabberd {
     /// Runs Erlang inside the node.
     ///
     /// # Panics
-    /// When it does not come to `ok` or `{atomic, ok}`.
+    /// When it does not come to `ok` or `{atomic,ok}`.
     async fn call(&self, module: &str, function: &str, arguments: &str) {
         let ask = format!(
             "R = rpc:call('{NODE}', {module}, {function}, [{arguments}]), \
@@ -176,11 +176,12 @@ impl Ejabberd {
             .output()
             .await
             .expect("erl");
-        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        // what the function prints comes first
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let came_to = printed.trim().lines().last().unwrap_or_default();
         assert!(
-            ["ok", "{atomic,ok}", "{atomic, ok}"].contains(&said.as_str())
-                || said.starts_with("{ok"),
-            "{module}:{function}: {said}{}",
+            ["ok", "{atomic,ok}"].contains(&came_to),
+            "{module}:{function}: {printed}{}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
@@ -189,6 +190,28 @@ impl Ejabberd {
     pub(crate) async fn set_password(&self, name: &str, host: &str, password: &str) {
         let arguments = format!("<<\"{name}\">>, <<\"{host}\">>, <<\"{password}\">>");
         self.call("ejabberd_auth", "set_password", &arguments).await;
+    }
+
+    /// Bans an account, as the command of the release does: before 24.06 that is another password.
+    pub(crate) async fn ban(&self, name: &str, host: &str) {
+        let arguments = format!("<<\"{name}\">>, <<\"{host}\">>, <<\"for a test\">>");
+        let function = match self.wish.can_sasl2() {
+            true => "ban_account_v2",
+            false => "ban_account",
+        };
+        self.call("mod_admin_extra", function, &arguments).await;
+    }
+
+    /// Replaces our module while everything runs.
+    pub(crate) async fn upgrade_module(&self) {
+        self.call("ext_mod", "upgrade", "<<\"mod_oauth_component\">>")
+            .await;
+    }
+
+    /// Stops our module.
+    pub(crate) async fn stop_module(&self) {
+        let arguments = format!("<<\"{HOST}\">>, mod_oauth_component");
+        self.call("gen_mod", "stop_module", &arguments).await;
     }
 
     /// Removes an account.
