@@ -73,8 +73,10 @@ async fn nothing_that_a_user_can_send_ends_the_link() {
             site.logs_in(&tokens.access).await,
             "{release}: tokens are checked meanwhile"
         );
+        let last = wait_for(&mut eve, |element| element.attr("id") == Some("f9999")).await;
+        assert_eq!(last.attr("type"), Some("result"), "{release}");
+        assert_eq!(last.attr("from"), Some(COMPONENT), "{release}");
         assert_eq!(links(&site), 1, "{release}: the link was cut");
-        wait_for(&mut eve, |element| element.attr("id") == Some("f9999")).await;
     }
 }
 
