@@ -9,7 +9,7 @@ use crate::site::{LIMIT, Site, ask, ended, settings};
 use crate::support::child::Signal;
 use crate::support::ejabberd::Ejabberd;
 use crate::support::process::Program;
-use crate::support::prosody::{ALICE, BOB};
+use crate::support::prosody::ALICE;
 use crate::support::release::{Release, servers};
 use crate::support::server::Server;
 use crate::support::wait::until;
@@ -124,24 +124,6 @@ async fn nothing_may_be_sent_while_a_token_is_checked() {
             matches!(site.show(&tokens.access).await, Ok(Bearer::Success)).then_some(())
         })
         .await;
-    }
-}
-
-#[tokio::test]
-async fn a_password_opens_no_other_account_by_an_authzid() {
-    for release in ejabberds() {
-        let site = Site::start(release).await;
-        for (authzid, opens) in [("", true), (ALICE.name, true), (BOB.name, false)] {
-            let mut client = site.connect().await;
-            let message = format!("{authzid}\0{}\0{}", ALICE.name, ALICE.password);
-            send(&mut client, &auth("PLAIN", &STANDARD.encode(message))).await;
-            let answer = said(&mut client).await.0;
-            assert_eq!(
-                answer == "success",
-                opens,
-                "{release}: {authzid:?}: {answer}"
-            );
-        }
     }
 }
 
