@@ -14,8 +14,8 @@ use serde_json::Value;
 use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::config;
 use xmpp_oauth::model::{
-    ApplicationType, AuthMethod, AuthorizationCode, Client, ClientId, ClientMetadata, EndReason,
-    Grant, GrantId, GrantType, Pair, ResponseType,
+    ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, Client, ClientId,
+    ClientMetadata, EndReason, Grant, GrantId, GrantType, Pair, ResponseType,
 };
 use xmpp_oauth::secrets::TokenHash;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -123,7 +123,15 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         issued_at: NOW,
     };
     let hash = TokenHash::of(&format!("code-{id}"));
-    store.save_code(&hash, &code).await.unwrap();
+    let session = BrowserSession {
+        account: code.account.clone(),
+        auth_time: code.auth_time,
+        generation: None,
+        expires_at: code.expires_at,
+    };
+    store.save_session(&hash, &session).await.unwrap();
+    assert!(store.save_code(&hash, &code, &hash).await.unwrap());
+    store.end_session(&hash).await.unwrap();
     let redeemed = store.redeem_code(&hash, client, &grant, &pair, NOW).await;
     assert_eq!(redeemed.unwrap(), Redeemed::Done);
 }

@@ -245,20 +245,20 @@ async fn grants(app: &App, filter: &GrantFilter, is_live: bool) -> Result<Outcom
 
 async fn revoke_account(app: &App, account: BareJid, is_live: bool) -> Result<Outcome, Failed> {
     let filter = GrantFilter {
-        account: Some(account),
+        account: Some(account.clone()),
         ..GrantFilter::default()
     };
     let grants = app.provider.grants(&filter).await.map_err(sentence)?;
-    let mut ended = Vec::new();
-    for grant in &grants {
-        let done = app
-            .provider
-            .end_grant(&grant.id, EndReason::OperatorRevoked);
-        if done.await.map_err(sentence)? {
-            ended.push(grant_row(app, grant, is_live));
-        }
-    }
-    Ok(Outcome::Grants(ended))
+    let ended = app
+        .provider
+        .revoke_account(&account)
+        .await
+        .map_err(sentence)?;
+    let rows = grants
+        .iter()
+        .filter(|grant| ended.contains(&grant.id))
+        .map(|grant| grant_row(app, grant, is_live));
+    Ok(Outcome::Grants(rows.collect()))
 }
 
 async fn vitals(app: &App) -> Vitals {

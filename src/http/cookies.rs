@@ -29,9 +29,9 @@ impl Web {
         headers
             .get_all(header::COOKIE)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+            // another's cookie that is no text must not hide ours
+            .filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='))
             .find_map(|(n, value)| (n == name).then_some(value))
     }
 

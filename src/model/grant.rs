@@ -58,10 +58,12 @@ pub enum EndReason {
     AccountDeleted,
     /// The account was disabled.
     AccountDisabled,
+    /// It was the oldest of more than an account may have.
+    TooMany,
 }
 
 impl EndReason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::ClientRevoked,
         Self::OwnerRevoked,
         Self::OperatorRevoked,
@@ -71,6 +73,7 @@ impl EndReason {
         Self::PasswordChanged,
         Self::AccountDeleted,
         Self::AccountDisabled,
+        Self::TooMany,
     ];
 
     /// A word for storage and logs.
@@ -85,6 +88,7 @@ impl EndReason {
             Self::PasswordChanged => "password_changed",
             Self::AccountDeleted => "account_deleted",
             Self::AccountDisabled => "account_disabled",
+            Self::TooMany => "too_many",
         }
     }
 

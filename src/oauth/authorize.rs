@@ -111,6 +111,7 @@ impl Provider {
         let scopes = check_scopes(&params, &client).map_err(told)?;
         let prompt = check_prompt(&params).map_err(told)?;
         let max_age = check_max_age(&params).map_err(told)?;
+        check_nonce(&params).map_err(told)?;
         Ok(AuthorizationRequest {
             redirect_uri_named: params.get("redirect_uri").is_some(),
             client,
@@ -342,6 +343,16 @@ fn check_prompt(params: &Params) -> Result<Prompt, OauthError> {
         ));
     }
     Ok(prompt)
+}
+
+/// It is stored with the grant.
+fn check_nonce(params: &Params) -> Result<(), OauthError> {
+    match params.get("nonce") {
+        Some(nonce) if nonce.len() > 512 => Err(OauthError::invalid_request(
+            "nonce is longer than 512 bytes",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn check_max_age(params: &Params) -> Result<Option<u64>, OauthError> {

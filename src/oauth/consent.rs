@@ -7,7 +7,7 @@ use super::authorize::{Answer, AuthorizationRequest};
 use super::login::CurrentSession;
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
-use crate::model::{AuthorizationCode, EndReason, GrantId, GrantType, Scope, ScopeSet};
+use crate::model::{AuthorizationCode, GrantId, GrantType, Scope, ScopeSet};
 use crate::secrets::{TokenHash, TokenKind, mac_text, new_token, same};
 use crate::storage::StoreError;
 
@@ -126,8 +126,15 @@ impl Provider {
             Ok(_) => return Ok(Err(NotThisForm)),
             Err(error) => return refused(error),
         }
-        let code = new_token(self.random.as_ref(), TokenKind::Code);
         let now = self.now();
+        let account = &current.session.account;
+        if self.rows_of_account.take(account, now).is_err() {
+            return refused(OauthError::new(
+                ErrorCode::TemporarilyUnavailable,
+                "this account has allowed very many apps just now; try again in some minutes",
+            ));
+        }
+        let code = new_token(self.random.as_ref(), TokenKind::Code);
         let record = AuthorizationCode {
             grant_id: GrantId::random(self.random.as_ref()),
             client_id: request.client.id.clone(),
@@ -143,15 +150,8 @@ impl Provider {
             issued_at: now,
             expires_at: now + self.config.tokens.authorization_code_ttl,
         };
-        let before = self.account_changes.of(&record.account);
-        if self.store.session(&current.hash).await?.is_none() {
-            return Ok(Err(NotThisForm));
-        }
-        self.store.save_code(&TokenHash::of(&code), &record).await?;
-        if self.account_changes.of(&record.account) != before {
-            // whatever ended the account's grants just now was meant for this one, too
-            let reason = EndReason::PasswordChanged;
-            self.end_account(&record.account, None, reason).await?;
+        let hash = TokenHash::of(&code);
+        if !self.store.save_code(&hash, &record, &current.hash).await? {
             return Ok(Err(NotThisForm));
         }
         tracing::info!(

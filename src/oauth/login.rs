@@ -18,10 +18,11 @@ pub struct LoggedIn {
     pub known: Secret,
 }
 
-/// A browser that has logged in to an account before. Its wrong passwords are counted by themselves, so
-/// that whoever guesses at the account elsewhere does not lock its owner out.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct KnownBrowser(String);
+/// Whether a browser has logged in to an account before. Wrong passwords of such browsers are counted
+/// apart from all others, so that whoever guesses at the account elsewhere does not lock its owner out;
+/// together, so that many marks allow no more than one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct IsKnown(bool);
 
 /// Why a browser was not logged in.
 #[derive(Debug)]
@@ -60,8 +61,8 @@ impl Provider {
         known: Option<&str>,
     ) -> Result<LoggedIn, LoginError> {
         let now = self.now();
-        let browser = known.and_then(|known| self.known_browser(account, known));
-        let whose = (account.clone(), browser);
+        let is_known = known.is_some_and(|mark| self.is_mark(account, mark));
+        let whose = (account.clone(), IsKnown(is_known));
         // Reserved before the question, so that tries made at once are counted too.
         self.password_tries_from_address
             .take(&from, now)
@@ -83,6 +84,9 @@ impl Provider {
                 return Err(LoginError::WrongPassword);
             }
         };
+        self.rows_of_account
+            .take(account, now)
+            .map_err(LoginError::TooManyTries)?;
         let cookie = new_token(self.random.as_ref(), TokenKind::Session);
         let session = BrowserSession {
             account: account.clone(),
@@ -102,21 +106,21 @@ impl Provider {
         tracing::info!(%account, "logged in to the pages");
         Ok(LoggedIn {
             cookie: Secret::new(cookie),
-            known: self.mark_of(account, whose.1),
+            known: self.new_mark(account),
         })
     }
 
     /// The mark of a browser that has logged in to `account`: `id.mac`. It names no account and opens
     /// nothing.
-    fn mark_of(&self, account: &BareJid, browser: Option<KnownBrowser>) -> Secret {
-        let id = browser.map_or_else(|| random_text::<16>(self.random.as_ref()), |known| known.0);
+    fn new_mark(&self, account: &BareJid) -> Secret {
+        let id = random_text::<16>(self.random.as_ref());
         let mac = self.mark_mac(account, &id);
         Secret::new(format!("{id}.{mac}"))
     }
 
-    fn known_browser(&self, account: &BareJid, mark: &str) -> Option<KnownBrowser> {
-        let (id, mac) = mark.split_once('.')?;
-        same(mac, &self.mark_mac(account, id)).then(|| KnownBrowser(id.to_owned()))
+    fn is_mark(&self, account: &BareJid, mark: &str) -> bool {
+        mark.split_once('.')
+            .is_some_and(|(id, mac)| same(mac, &self.mark_mac(account, id)))
     }
 
     fn mark_mac(&self, account: &BareJid, id: &str) -> String {

@@ -5,6 +5,7 @@
 //! Registration; XEP-0493.
 
 pub mod access;
+mod account;
 pub mod authorize;
 pub mod bearer;
 mod cache;
@@ -42,8 +43,11 @@ use crate::secrets::{Random, TokenHash};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
-use login::KnownBrowser;
+use login::IsKnown;
 use sessions::LiveSessions;
+
+/// How many logins and consents an account may have in a row, before more of them have to wait.
+const ROWS_AT_ONCE: u32 = 60;
 
 /// What the provider stands on.
 pub struct Foundation {
@@ -77,9 +81,11 @@ pub struct Provider {
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
     account_changes: Epochs,
-    password_tries_of_account: Brake<(BareJid, Option<KnownBrowser>)>,
+    password_tries_of_account: Brake<(BareJid, IsKnown)>,
     password_tries_from_address: Brake<AddressKey>,
     registrations_from_address: Brake<AddressKey>,
+    /// Logins and consents, each of which stores something.
+    rows_of_account: Brake<BareJid>,
 }
 
 impl Provider {
@@ -110,6 +116,7 @@ impl Provider {
                 limits.registrations_per_address,
                 Duration::from_secs(10),
             ),
+            rows_of_account: Brake::new(ROWS_AT_ONCE, Duration::from_secs(10)),
             config: on.config,
             store: on.store,
             accounts: on.accounts,

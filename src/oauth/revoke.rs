@@ -12,6 +12,9 @@ use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId};
 use crate::secrets::{TokenHash, TokenKind};
 use crate::storage::{Ended, GrantFilter, Store, StoreError};
 
+/// How many live grants an account may have: more than anybody has apps, few enough to look through.
+const MOST_GRANTS: usize = 200;
+
 /// What the server says has happened to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountChange {
@@ -92,7 +95,36 @@ impl Provider {
             AccountChange::Deleted => EndReason::AccountDeleted,
             AccountChange::Disabled => EndReason::AccountDisabled,
         };
-        self.end_account(account, None, reason).await
+        self.end_account(account, None, reason).await.map(drop)
+    }
+
+    /// The operator takes back all that an account has granted, and logs its browsers out. Answers which
+    /// grants ended.
+    ///
+    /// # Errors
+    /// The store could not be written.
+    pub async fn revoke_account(&self, account: &BareJid) -> Result<Vec<GrantId>, StoreError> {
+        let ended = self
+            .end_account(account, None, EndReason::OperatorRevoked)
+            .await?;
+        Ok(ended.grants.into_iter().map(|(_, grant)| grant).collect())
+    }
+
+    /// Ends the oldest grants of an account that has more than it can need, `newest` not among them.
+    pub(super) async fn keep_few(&self, newest: &Grant) -> Result<(), StoreError> {
+        let filter = GrantFilter {
+            account: Some(newest.account.clone()),
+            ..GrantFilter::default()
+        };
+        let grants = self.store.grants(&filter).await?;
+        for grant in grants
+            .iter()
+            .skip(MOST_GRANTS)
+            .filter(|old| old.id != newest.id)
+        {
+            self.end_grant(&grant.id, EndReason::TooMany).await?;
+        }
+        Ok(())
     }
 
     /// Ends an account's grants and browser sessions; with `unless`, those of that generation stay.
@@ -101,14 +133,14 @@ impl Provider {
         account: &BareJid,
         unless: Option<&Generation>,
         reason: EndReason,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Ended, StoreError> {
         self.account_changes.advance(account);
         let ended = self
             .store
             .end_account(account, unless, reason, self.now())
             .await?;
         self.tell(&ended, reason);
-        Ok(())
+        Ok(ended)
     }
 
     /// Removes a client and ends its grants. Answers whether there was one.

@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jid::{BareJid, DomainRef, ResourcePart};
 
 use super::Provider;
+use super::account::what_changed;
 use crate::accounts::{AccountStatus, Unavailable};
-use crate::model::{EndReason, GrantId, XmppSession};
+use crate::model::{GrantId, XmppSession};
 use crate::storage::{Holder, StoreError};
 
 /// How many accounts are asked about in one question.
@@ -124,23 +125,12 @@ impl Provider {
     }
 
     async fn compare(&self, holder: &Holder, status: AccountStatus) -> Result<(), StoreError> {
-        let account = &holder.account;
-        match status {
-            AccountStatus::Missing => {
-                self.end_account(account, None, EndReason::AccountDeleted)
-                    .await
-            }
-            AccountStatus::Disabled => {
-                self.end_account(account, None, EndReason::AccountDisabled)
-                    .await
-            }
-            AccountStatus::Enabled {
-                generation: Some(now),
-            } if holder.generations.iter().any(|then| *then != now) => {
-                self.end_account(account, Some(&now), EndReason::PasswordChanged)
-                    .await
-            }
-            AccountStatus::Enabled { .. } => Ok(()),
+        match what_changed(status, &holder.generations) {
+            Some(changed) => self
+                .end_account(&holder.account, changed.unless.as_ref(), changed.reason)
+                .await
+                .map(drop),
+            None => Ok(()),
         }
     }
 }

@@ -177,8 +177,15 @@ pub trait Store: Send + Sync + 'static {
 
     // Codes
 
-    /// Stores a code.
-    async fn save_code(&self, hash: &TokenHash, code: &AuthorizationCode) -> Result<()>;
+    /// Stores a code for whoever consented in the browser session `session`. `false`, and nothing is
+    /// stored, if that session has ended meanwhile (or is another account's): whatever ended it was
+    /// meant for the code, too.
+    async fn save_code(
+        &self,
+        hash: &TokenHash,
+        code: &AuthorizationCode,
+        session: &TokenHash,
+    ) -> Result<bool>;
 
     /// A code, redeemed or not, as long as it is kept.
     async fn code(&self, hash: &TokenHash) -> Result<Option<AuthorizationCode>>;

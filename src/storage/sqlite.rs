@@ -107,10 +107,15 @@ impl Store for SqliteStore {
         self.lists.run(clients::list).await
     }
 
-    async fn save_code(&self, hash: &TokenHash, code: &AuthorizationCode) -> Result<()> {
-        let (hash, code) = (*hash, code.clone());
+    async fn save_code(
+        &self,
+        hash: &TokenHash,
+        code: &AuthorizationCode,
+        session: &TokenHash,
+    ) -> Result<bool> {
+        let (hash, code, session) = (*hash, code.clone(), *session);
         self.writer
-            .run(move |db| codes::save(db, &hash, &code))
+            .run(move |db| codes::save(db, &hash, &code, &session))
             .await
     }
 

@@ -78,12 +78,15 @@ impl Checks {
     }
 }
 
+/// Longer than any password (RFC 8265 sets no limit), short enough for every server's stanzas.
+const LONGEST: usize = 1024;
+
 /// RFC 8265 §4.2.2 forbids control characters and the empty password; XML cannot say most of them, so
 /// the server need not be asked.
 fn can_be_a_password(password: &Secret) -> bool {
     let forbidden = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
     let password = password.expose();
-    !password.is_empty() && !password.chars().any(forbidden)
+    (1..=LONGEST).contains(&password.len()) && !password.chars().any(forbidden)
 }
 
 /// `check-password`.

@@ -16,7 +16,7 @@ use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config;
 use xmpp_oauth::keys::Keyring;
 use xmpp_oauth::model::{
-    AuthorizationCode, Client, ClientId, ClientMetadata, Grant, GrantId, Pair,
+    AuthorizationCode, BrowserSession, Client, ClientId, ClientMetadata, Grant, GrantId, Pair,
 };
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::{OsRandom, TokenHash};
@@ -221,7 +221,15 @@ impl World {
             issued_at: NOW,
         };
         let hash = TokenHash::of(&format!("code of {id}"));
-        self.store.save_code(&hash, &code).await.unwrap();
+        let session = BrowserSession {
+            account: code.account.clone(),
+            auth_time: code.auth_time,
+            generation: None,
+            expires_at: code.expires_at,
+        };
+        self.store.save_session(&hash, &session).await.unwrap();
+        assert!(self.store.save_code(&hash, &code, &hash).await.unwrap());
+        self.store.end_session(&hash).await.unwrap();
         self.store
             .redeem_code(&hash, &client, &grant, &pair, NOW)
             .await

@@ -5,7 +5,8 @@ use xmpp_oauth::model::EndReason;
 use xmpp_oauth::storage::{Ended, REDEEMED_CODE_KEPT, Redeemed, StoredClient};
 
 use crate::fixture::{
-    HOUR, MINUTE, NOW, Shared, client, code, grant, has_access, hash, is_live, pair, with_grant,
+    HOUR, MINUTE, NOW, Shared, client, code, grant, has_access, hash, is_live, pair, save_code,
+    session, with_grant,
 };
 
 pub(crate) async fn a_code_reads_as_it_was_saved(store: Shared) {
@@ -16,7 +17,7 @@ pub(crate) async fn a_code_reads_as_it_was_saved(store: Shared) {
     bare.nonce = None;
     bare.generation = None;
     for (name, code) in [("full", full), ("bare", bare)] {
-        store.save_code(&hash(name), &code).await.unwrap();
+        save_code(&store, &hash(name), &code).await;
         assert_eq!(store.code(&hash(name)).await.unwrap(), Some(code));
     }
     assert_eq!(store.code(&hash("other")).await.unwrap(), None);
@@ -50,7 +51,7 @@ pub(crate) async fn redeeming_keeps_what_was_stored_of_the_client(store: Shared)
 
 pub(crate) async fn an_unknown_or_expired_code_gives_nothing(store: Shared) {
     let (client, grant, pair) = (client("Gajim"), grant("1"), pair("0"));
-    store.save_code(&hash("c"), &code(&grant)).await.unwrap();
+    save_code(&store, &hash("c"), &code(&grant)).await;
     for (name, at) in [("c", NOW + MINUTE), ("other", NOW)] {
         let redeemed = store
             .redeem_code(&hash(name), &client, &grant, &pair, at)
@@ -94,7 +95,7 @@ pub(crate) async fn a_code_of_a_grant_that_has_ended_is_a_replay_that_ends_nothi
 
 pub(crate) async fn a_code_of_a_removed_client_gives_nothing(store: Shared) {
     let (client, grant, pair) = (client("Gajim"), grant("1"), pair("0"));
-    store.save_code(&hash("c"), &code(&grant)).await.unwrap();
+    save_code(&store, &hash("c"), &code(&grant)).await;
     let reason = EndReason::ClientRemoved;
     store
         .remove_client(&client.id, None, reason, NOW)
@@ -110,7 +111,7 @@ pub(crate) async fn a_code_of_a_removed_client_gives_nothing(store: Shared) {
 
 pub(crate) async fn of_many_who_redeem_one_code_one_wins_and_then_all_lose(store: Shared) {
     let (client, grant) = (client("Gajim"), grant("1"));
-    store.save_code(&hash("c"), &code(&grant)).await.unwrap();
+    save_code(&store, &hash("c"), &code(&grant)).await;
     let tries = (0..64).map(|i| {
         let (store, client, grant) = (store.clone(), client.clone(), grant.clone());
         tokio::spawn(async move {
@@ -150,4 +151,24 @@ async fn replay(store: &Shared, at: xmpp_oauth::clock::Timestamp) -> Redeemed {
         .redeem_code(&name, &client("Gajim"), &grant, &pair("again"), at)
         .await
         .unwrap()
+}
+
+pub(crate) async fn a_code_is_stored_only_while_the_session_that_it_comes_from_lives(
+    store: Shared,
+) {
+    let code = code(&grant("1"));
+    let (alices, bobs) = (hash("alice's cookie"), hash("bob's cookie"));
+    let mut session = session();
+    store.save_session(&alices, &session).await.unwrap();
+    session.account = "bob@example.com".parse().unwrap();
+    store.save_session(&bobs, &session).await.unwrap();
+    for cookie in [&bobs, &hash("no cookie")] {
+        assert!(!store.save_code(&hash("c"), &code, cookie).await.unwrap());
+    }
+    store
+        .end_account(&code.account, None, EndReason::PasswordChanged, NOW)
+        .await
+        .unwrap();
+    assert!(!store.save_code(&hash("c"), &code, &alices).await.unwrap());
+    assert_eq!(store.code(&hash("c")).await.unwrap(), None);
 }

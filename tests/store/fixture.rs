@@ -123,12 +123,26 @@ pub(crate) fn session() -> BrowserSession {
     }
 }
 
+/// Stores a code, by a browser session that is gone again afterwards.
+pub(crate) async fn save_code(store: &Shared, name: &TokenHash, code: &AuthorizationCode) {
+    let session = BrowserSession {
+        account: code.account.clone(),
+        auth_time: code.auth_time,
+        generation: code.generation.clone(),
+        expires_at: code.expires_at,
+    };
+    let cookie = hash("a cookie");
+    store.save_session(&cookie, &session).await.unwrap();
+    assert!(store.save_code(name, code, &cookie).await.unwrap());
+    store.end_session(&cookie).await.unwrap();
+}
+
 /// A stored grant with the pair of its name.
 pub(crate) async fn give(store: &Shared, grant: &Grant, pair: &Pair) {
     let name = hash(&format!("c-{}", grant.id));
     let mut client = client("Gajim");
     client.id = grant.client_id.clone();
-    store.save_code(&name, &code(grant)).await.unwrap();
+    save_code(store, &name, &code(grant)).await;
     let redeemed = store.redeem_code(&name, &client, grant, pair, NOW).await;
     assert_eq!(redeemed.unwrap(), Redeemed::Done);
 }

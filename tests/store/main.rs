@@ -43,6 +43,7 @@ conformance! {
         clients_are_listed_oldest_first_without_removed_ones;
     codes:
         a_code_reads_as_it_was_saved
+        a_code_is_stored_only_while_the_session_that_it_comes_from_lives
         a_redeemed_code_gives_its_grant_and_tokens
         redeeming_keeps_what_was_stored_of_the_client
         an_unknown_or_expired_code_gives_nothing

@@ -5,7 +5,7 @@ use xmpp_oauth::storage::{REDEEMED_CODE_KEPT, Rotation, SPENT_TOKEN_KEPT, Stored
 
 use crate::fixture::{
     DAY, HOUR, MINUTE, NOW, Shared, client, code, give, grant, hash, host, is_live, pair, rotate,
-    session, with_grant,
+    save_code, session, with_grant,
 };
 
 pub(crate) async fn what_has_expired_is_purged_and_the_rest_stays(store: Shared) {
@@ -14,7 +14,7 @@ pub(crate) async fn what_has_expired_is_purged_and_the_rest_stays(store: Shared)
     let grant_short = grant("short");
     give(&store, &grant_short, &short).await;
     let lasting = with_grant(&store).await;
-    store.save_code(&hash("c"), &code(&lasting)).await.unwrap();
+    save_code(&store, &hash("c"), &code(&lasting)).await;
     store.save_session(&hash("s"), &session()).await.unwrap();
     assert_eq!(store.purge(NOW, NOW, 100).await.unwrap(), 0);
 

@@ -29,6 +29,9 @@ pub(in crate::oauth) async fn authorization_code(
     }
     check_redirect_uri(&record, params)?;
     check_code_verifier(&record, params)?;
+    provider
+        .check_account(&record.account, record.generation.as_ref())
+        .await?;
 
     let now = provider.now();
     let grant = Grant {
@@ -55,6 +58,7 @@ pub(in crate::oauth) async fn authorization_code(
                 account = %grant.account, client = grant.client_name, grant = %grant.id,
                 scope = %grant.scopes, "granted"
             );
+            provider.keep_few(&grant).await?;
             Ok(Issued { grant, pair })
         }
         // RFC 6749 §4.1.2: revoke all tokens previously issued based on that code

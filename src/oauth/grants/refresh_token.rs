@@ -1,7 +1,6 @@
 //! A refresh token for a new pair (RFC 6749 §6), rotated at each use (RFC 9700 §4.14.2).
 
-use crate::accounts::AccountStatus;
-use crate::model::{Client, EndReason, Grant, RefreshToken, ScopeSet};
+use crate::model::{Client, RefreshToken, ScopeSet};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::TokenHash;
@@ -35,7 +34,10 @@ pub(in crate::oauth) async fn refresh_token(
         return Err(unknown());
     }
     let scopes = check_scope(&record, params)?;
-    check_account(provider, &record.grant).await?;
+    let grant = &record.grant;
+    provider
+        .check_account(&grant.account, grant.generation.as_ref())
+        .await?;
 
     let pair = provider.new_pair(scopes, true);
     match provider
@@ -77,38 +79,4 @@ fn check_scope(record: &RefreshToken, params: &Params) -> Result<ScopeSet, Oauth
             format!("scope may name only what was granted: {granted}"),
         )),
     }
-}
-
-/// The account must still be what it was when it granted this. A server that cannot be asked just now
-/// does not stop a refresh: its accounts are compared again when it is back.
-async fn check_account(provider: &Provider, grant: &Grant) -> Result<(), OauthError> {
-    let asked = std::slice::from_ref(&grant.account);
-    let reason = match provider
-        .accounts
-        .statuses(&grant.account.domain().to_owned(), asked)
-        .await
-    {
-        Ok(statuses) => match statuses.into_iter().next() {
-            Some(AccountStatus::Missing) => EndReason::AccountDeleted,
-            Some(AccountStatus::Disabled) => EndReason::AccountDisabled,
-            Some(AccountStatus::Enabled {
-                generation: Some(generation),
-            }) if grant
-                .generation
-                .as_ref()
-                .is_some_and(|granted| *granted != generation) =>
-            {
-                EndReason::PasswordChanged
-            }
-            _ => return Ok(()),
-        },
-        Err(error) => {
-            tracing::debug!(%error, "an account was not looked at during a refresh");
-            return Ok(());
-        }
-    };
-    provider.end_grant(&grant.id, reason).await?;
-    Err(OauthError::invalid_grant(
-        "the account has changed since this was granted: ask the person again",
-    ))
 }

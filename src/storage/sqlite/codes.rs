@@ -11,14 +11,21 @@ use crate::model::{
 use crate::secrets::TokenHash;
 use crate::storage::{REDEEMED_CODE_KEPT, Redeemed, Result};
 
-pub(super) fn save(db: &Connection, hash: &TokenHash, code: &AuthorizationCode) -> Result<()> {
+pub(super) fn save(
+    db: &Connection,
+    hash: &TokenHash,
+    code: &AuthorizationCode,
+    session: &TokenHash,
+) -> Result<bool> {
     let challenge = code.code_challenge.as_ref();
     rows::change(
         db,
         "INSERT INTO codes (hash, grant_id, client_id, host, localpart, scopes, redirect_uri,
              challenge_method, challenge, nonce, auth_time, generation, issued_at, expires_at,
              gone_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)",
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14
+         WHERE EXISTS (SELECT 1 FROM browser_sessions
+                       WHERE hash = ?15 AND host = ?4 AND localpart = ?5)",
         (
             hash.as_bytes(),
             code.grant_id.as_str(),
@@ -34,9 +41,10 @@ pub(super) fn save(db: &Connection, hash: &TokenHash, code: &AuthorizationCode) 
             code.generation.as_ref().map(Generation::as_str),
             code.issued_at.as_unix(),
             code.expires_at.as_unix(),
+            session.as_bytes(),
         ),
     )
-    .map(drop)
+    .map(|saved| saved > 0)
 }
 
 pub(super) fn find(db: &Connection, hash: &TokenHash) -> Result<Option<AuthorizationCode>> {
