@@ -127,12 +127,18 @@ local function end_session(session)
 	session:close({ condition = "not-authorized", text = "The access that was granted to this app has ended" });
 end
 
-local function report(session, state)
+-- An "open" is told again until it is answered: the grant may have ended between the check and the session.
+local function report(session, state, pause)
 	local grant = session.oauth_grant;
 	ask("set", st.stanza("session", { xmlns = XMLNS_ACCOUNT, username = session.username,
 		resource = session.resource, grant = grant.id, state = state }), request_timeout, function (answer)
-		if is_result(answer) and answer:get_child("gone", XMLNS_ACCOUNT)
-		and state == "open" and session.oauth_grant == grant then
+		if state ~= "open" or session.destroyed or session.oauth_grant ~= grant then return; end
+		if not is_result(answer) then
+			pause = math.min((pause or 2.5) * 2, 300);
+			module:add_timer(pause, function ()
+				if not session.destroyed and session.oauth_grant == grant then report(session, state, pause); end
+			end);
+		elseif answer:get_child("gone", XMLNS_ACCOUNT) then
 			end_session(session);
 		end
 	end);

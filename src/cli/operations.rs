@@ -196,7 +196,7 @@ pub(super) async fn perform(
         Operation::RevokeAccount { account } => revoke_account(app, jid(&account)?, is_live).await,
         Operation::Keys => {
             // waits for the first one, where it is still being made
-            app.keys.jwks().await;
+            app.keys.ready().await.map_err(sentence)?;
             let keys = app.keys.list();
             Ok(Outcome::Keys(keys.into_iter().map(key_row).collect()))
         }

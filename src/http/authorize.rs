@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use url::{Host, Url};
 
 use super::answer::{Forms, Refused, redirect, status_of};
-use super::login::SWITCH_PATH;
+use super::login::{SWITCH_PATH, after_login};
 use super::pages::{
     ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
     SendsTo, SwitchAccount,
@@ -22,6 +22,9 @@ use crate::oauth::{ErrorCode, OauthError};
 
 /// Where the consent form is posted.
 pub(super) const CONSENT_PATH: &str = "/consent";
+
+/// The longest request; a `client_id` alone may have 4 KiB.
+const MAX_REQUEST: usize = 15 * 1024;
 
 /// GET /oauth2/authorize
 pub(super) async fn get(
@@ -163,6 +166,11 @@ pub(super) async fn check(
     raw_request: &str,
 ) -> Result<AuthorizationRequest, Response> {
     let locale = web.locale(headers, None);
+    // It must fit into an address again once the person has logged in.
+    if after_login(raw_request).len() > MAX_REQUEST {
+        let sentence = format!("The request is longer than {MAX_REQUEST} bytes.");
+        return Err(web.error_page(&locale, StatusCode::BAD_REQUEST, &sentence, None));
+    }
     let Ok(pairs) = pairs(raw_request) else {
         let sentence = "The request is not well-formed.";
         return Err(web.error_page(&locale, StatusCode::BAD_REQUEST, sentence, None));

@@ -27,10 +27,10 @@ pub(super) async fn metadata(
 
 /// GET /oauth2/jwks
 pub(super) async fn jwks(State(web): State<Shared>) -> Response {
-    public(
-        json_answer(StatusCode::OK, &web.provider.jwks().await),
-        "public, max-age=300",
-    )
+    match web.provider.jwks().await {
+        Ok(keys) => public(json_answer(StatusCode::OK, &keys), "public, max-age=300"),
+        Err(error) => error.into_response(),
+    }
 }
 
 /// GET of the stylesheet, whose path changes with its content.

@@ -1,15 +1,24 @@
+//! What hyper leaves open at the door, put around each connection.
+//!
 //! Requests that are no HTTP, or whose head is too large, never reach a handler: hyper answers them with a
-//! status and no word. This wraps a connection and puts the sentence in.
+//! status and no word, and this puts the sentence in. And hyper waits for ever for a client that asks and
+//! does not read: after a while without progress this ends the connection.
 
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
-/// A connection whose wordless refusals are explained.
+/// A connection whose wordless refusals are explained, and whose client must read.
 pub(super) struct Explained<IO> {
     inner: IO,
+    patience: Duration,
+    /// Runs while the client does not read.
+    stalled: Option<Pin<Box<Sleep>>>,
     /// What is written in the place of `of` bytes, and how much of it has been.
     instead: Option<Instead>,
 }
@@ -21,19 +30,47 @@ struct Instead {
 }
 
 impl<IO> Explained<IO> {
-    pub(super) fn new(inner: IO) -> Self {
+    /// `patience` is how long the client may read nothing of what it asked for.
+    pub(super) fn new(inner: IO, patience: Duration) -> Self {
         Self {
             inner,
+            patience,
+            stalled: None,
             instead: None,
         }
     }
+
+    /// Passes on what came of writing, unless nothing has come of it for too long.
+    fn within_patience<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
-/// The sentence for a head that hyper wrote by itself. Our own handlers never refuse without a body.
+/// The sentence for a head that hyper wrote by itself: short, whole, the last of its connection, and with
+/// nothing behind it. Our own handlers never refuse without a body.
 fn sentence_for(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    if head.len() > 300 || !head.starts_with(b"HTTP/1.1 4") {
+        return None;
+    }
     let head = std::str::from_utf8(head).ok()?;
     let (status, rest) = head.strip_prefix("HTTP/1.1 ")?.split_once("\r\n")?;
-    if !rest.contains("content-length: 0\r\n") {
+    let is_last = rest.contains("connection: close\r\n");
+    let is_wordless = rest.contains("content-length: 0\r\n");
+    let is_whole = rest.find("\r\n\r\n") == Some(rest.len() - 4);
+    if !(is_last && is_wordless && is_whole) {
         return None;
     }
     match status.split(' ').next()? {
@@ -104,10 +141,11 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Explained<IO> {
                 of: bytes.len(),
             });
         }
-        match self.instead {
+        let written = match self.instead {
             Some(_) => self.poll_instead(context),
             None => Pin::new(&mut self.inner).poll_write(context, bytes),
-        }
+        };
+        self.within_patience(context, written)
     }
 
     fn poll_write_vectored(
@@ -119,7 +157,10 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Explained<IO> {
             Some(first) if self.instead.is_some() || sentence_for(first).is_some() => {
                 self.poll_write(context, first)
             }
-            _ => Pin::new(&mut self.inner).poll_write_vectored(context, slices),
+            _ => {
+                let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+                self.within_patience(context, written)
+            }
         }
     }
 
@@ -128,7 +169,8 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Explained<IO> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
+        self.within_patience(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -149,7 +191,7 @@ mod tests {
             far.read_to_string(&mut text).await.unwrap();
             text
         });
-        let mut connection = Explained::new(near);
+        let mut connection = Explained::new(near, Duration::from_secs(60));
         connection.write_all(head).await.unwrap();
         drop(connection);
         reading.await.unwrap()
@@ -168,9 +210,19 @@ mod tests {
         for head in [
             "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
             "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\nmore",
             "HTTP/1.1 303 See Other\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
         ] {
             assert_eq!(written(head.as_bytes()).await, head);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_nothing_does_not_hold_its_place_for_ever() {
+        let (near, _far) = tokio::io::duplex(7);
+        let mut connection = Explained::new(near, Duration::from_secs(10));
+        let written = connection.write_all(&[b'x'; 100]).await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -174,7 +174,7 @@ fn is_our_form(web: &Web, headers: &HeaderMap, params: &Params) -> bool {
 }
 
 /// The request as it goes on once its demand for a login has been met.
-fn after_login(raw_request: &str) -> String {
+pub(super) fn after_login(raw_request: &str) -> String {
     let Ok(pairs) = pairs(raw_request) else {
         return String::new();
     };

@@ -27,7 +27,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Limits {
     /// Connections at once; more wait in the system's queue.
     pub max_connections: usize,
-    /// How long a request's head may take to arrive.
+    /// How long a request's head may take to arrive, and how long a client may read nothing of an answer.
     pub head_timeout: Duration,
 }
 
@@ -85,8 +85,10 @@ pub async fn serve(
                 })
             }
         });
-        let connection =
-            graceful.watch(builder.serve_connection(TokioIo::new(Explained::new(stream)), service));
+        let connection = graceful.watch(builder.serve_connection(
+            TokioIo::new(Explained::new(stream, limits.head_timeout)),
+            service,
+        ));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended badly");

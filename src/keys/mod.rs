@@ -23,6 +23,9 @@ use crate::storage::{Store, StoreError, StoredKey};
 /// How long a retired key is still published: longer than anything that it signed is good for.
 const RETIRED_FOR: Duration = Duration::from_secs(24 * 3600);
 
+/// How long anybody waits for the first key.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The algorithm of id_tokens; what every client must know (OIDC Core §15.1).
 const ALGORITHM: Algorithm = Algorithm::RS256;
 const ALGORITHM_NAME: &str = "RS256";
@@ -36,6 +39,9 @@ pub enum KeyError {
     /// What was shown was not signed by this key, or is not what it should be.
     #[error("this was not signed here")]
     NotOurs,
+    /// The first key could not be made yet.
+    #[error("there is no signing key yet")]
+    NotYet,
     /// The key that signs just now cannot be removed: rotate first.
     #[error("this key signs just now: rotate first")]
     InUse,
@@ -87,16 +93,22 @@ impl Keyring {
         keyring.load().await?;
         if keyring.active().is_none() {
             let first = Arc::clone(&keyring);
-            tokio::spawn(async move {
-                match first.rotate().await {
-                    Ok(key) => tracing::info!(kid = key.kid, "made the first signing key"),
-                    Err(error) => {
-                        tracing::error!(%error, "the first signing key could not be made");
-                    }
-                }
-            });
+            tokio::spawn(async move { first.make_first().await });
         }
         Ok(keyring)
+    }
+
+    /// Makes the first key, however often it takes.
+    async fn make_first(&self) {
+        let mut pause = Duration::from_secs(1);
+        loop {
+            match self.rotate().await {
+                Ok(key) => return tracing::info!(kid = key.kid, "made the first signing key"),
+                Err(error) => tracing::error!(%error, "the first signing key could not be made"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(60));
+        }
     }
 
     async fn load(&self) -> Result<(), KeyError> {
@@ -124,10 +136,16 @@ impl Keyring {
             .map(|key| key.info.kid.clone())
     }
 
-    /// Waits for the first key.
-    async fn ready(&self) {
-        // cannot fail: the sender is ours
-        let _ = self.has_key.subscribe().wait_for(|has_key| *has_key).await;
+    /// Waits for the first key, which is made within a moment where nothing is wrong.
+    ///
+    /// # Errors
+    /// [`KeyError::NotYet`]
+    pub async fn ready(&self) -> Result<(), KeyError> {
+        let mut has_key = self.has_key.subscribe();
+        match tokio::time::timeout(PATIENCE, has_key.wait_for(|has_key| *has_key)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(KeyError::NotYet),
+        }
     }
 
     /// Signs claims as a JWT with the key in use.
@@ -135,7 +153,7 @@ impl Keyring {
     /// # Errors
     /// The signature could not be made.
     pub async fn sign<T: Serialize>(&self, claims: &T) -> Result<String, KeyError> {
-        self.ready().await;
+        self.ready().await?;
         let keys = self.keys();
         let key = keys
             .iter()
@@ -149,8 +167,11 @@ impl Keyring {
     }
 
     /// The public keys: the one in use, and those whose signatures may still be about.
-    pub async fn jwks(&self) -> JwkSet {
-        self.ready().await;
+    ///
+    /// # Errors
+    /// [`KeyError::NotYet`]
+    pub async fn jwks(&self) -> Result<JwkSet, KeyError> {
+        self.ready().await?;
         let now = self.clock.now();
         let is_published = |key: &&Key| {
             key.info
@@ -158,13 +179,13 @@ impl Keyring {
                 .is_none_or(|retired| retired + RETIRED_FOR > now)
         };
         let keys = self.keys();
-        JwkSet {
+        Ok(JwkSet {
             keys: keys
                 .iter()
                 .filter(is_published)
                 .map(|key| key.public.clone())
                 .collect(),
-        }
+        })
     }
 
     /// All keys that were not removed, oldest first.
@@ -290,19 +311,19 @@ mod tests {
         let before = keyring.sign(&json!({ "a": 1 })).await.unwrap();
         keyring.rotate().await.unwrap();
         let after = keyring.sign(&json!({ "a": 2 })).await.unwrap();
-        let jwks = keyring.jwks().await;
+        let jwks = keyring.jwks().await.unwrap();
         assert_eq!(jwks.keys.len(), 2);
         assert!(verifies(&before, &jwks) && verifies(&after, &jwks));
 
         clock.advance(RETIRED_FOR);
-        let jwks = keyring.jwks().await;
+        let jwks = keyring.jwks().await.unwrap();
         assert!(!verifies(&before, &jwks) && verifies(&after, &jwks));
     }
 
     #[tokio::test]
     async fn nothing_private_is_published() {
         let (_folder, _, keyring) = keyring().await;
-        let jwks = serde_json::to_value(keyring.jwks().await).unwrap();
+        let jwks = serde_json::to_value(keyring.jwks().await.unwrap()).unwrap();
         let key = jwks["keys"][0].as_object().unwrap();
         let mut names: Vec<_> = key.keys().map(String::as_str).collect();
         names.sort_unstable();
@@ -317,7 +338,7 @@ mod tests {
         assert!(matches!(keyring.remove(&first).await, Err(KeyError::InUse)));
         keyring.rotate().await.unwrap();
         assert!(keyring.remove(&first).await.unwrap());
-        assert_eq!(keyring.jwks().await.keys.len(), 1);
+        assert_eq!(keyring.jwks().await.unwrap().keys.len(), 1);
         assert!(!keyring.remove("unknown").await.unwrap());
     }
 }

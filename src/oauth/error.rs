@@ -2,6 +2,7 @@
 //! them. The log gets the cause; the client gets the code and a sentence that helps.
 
 use crate::accounts::Unavailable;
+use crate::keys::KeyError;
 use crate::storage::StoreError;
 
 /// An error code with its sentence, as RFC 6749 §4.1.2.1, §5.2 and their kin want it.
@@ -120,6 +121,17 @@ impl From<StoreError> for OauthError {
             ErrorCode::ServerError,
             "the provider could not store or read what it needed; try again",
         )
+    }
+}
+
+impl From<KeyError> for OauthError {
+    fn from(error: KeyError) -> Self {
+        tracing::error!(%error, "a request failed");
+        let code = match error {
+            KeyError::NotYet => ErrorCode::TemporarilyUnavailable,
+            _ => ErrorCode::ServerError,
+        };
+        Self::new(code, "the provider cannot sign just now; try again")
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{ErrorCode, OauthError, Provider};
+use super::{OauthError, Provider};
 use crate::clock::Timestamp;
 use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet};
 use crate::secrets::{Secret, TokenHash, TokenKind, half_sha256_text, new_token};
@@ -86,14 +86,7 @@ impl Provider {
             at_hash: half_sha256_text(pair.access_token.expose()),
             amr: ["pwd"],
         };
-        let token = self.keys.sign(&claims).await;
-        token.map(Some).map_err(|error| {
-            tracing::error!(%error, "an id_token could not be signed");
-            OauthError::new(
-                ErrorCode::ServerError,
-                "the id_token could not be signed; try again",
-            )
-        })
+        Ok(Some(self.keys.sign(&claims).await?))
     }
 }
 

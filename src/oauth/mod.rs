@@ -132,8 +132,11 @@ impl Provider {
     }
 
     /// The public signing keys as a JWK Set (RFC 7517 §5).
-    pub async fn jwks(&self) -> impl serde::Serialize {
-        self.keys.jwks().await
+    ///
+    /// # Errors
+    /// `temporarily_unavailable` while the first one could not be made.
+    pub async fn jwks(&self) -> Result<impl serde::Serialize, OauthError> {
+        Ok(self.keys.jwks().await?)
     }
 
     /// The time, as this provider sees it.

@@ -57,6 +57,8 @@ impl Provider {
     ) -> Result<TokenAnswer, OauthError> {
         let client = self.authenticate_client(credentials).await?;
         let grant_type = self.check_grant_type(params, &client)?;
+        // Before anything is redeemed: what could not be answered would be spent.
+        self.keys.ready().await?;
         let issued = match grant_type {
             GrantType::AuthorizationCode => {
                 grants::authorization_code(self, &client, params).await?

@@ -165,7 +165,7 @@ async fn signing_key() -> &'static StoredKey {
         let keys = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, clock)
             .await
             .unwrap();
-        keys.jwks().await;
+        keys.ready().await.unwrap();
         store.signing_keys().await.unwrap().remove(0)
     };
     KEY.get_or_init(make).await
