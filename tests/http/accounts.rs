@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jid::{BareJid, DomainPart};
 use serde_json::{Value, json};
 use xmpp_oauth::accounts::AccountStatus;
+use xmpp_oauth::model::Generation;
 use xmpp_oauth::oauth::revoke::AccountChange;
 
 use crate::answers::assert_error;
@@ -201,4 +202,45 @@ async fn a_login_that_was_begun_before_the_password_changed_is_not_finished_afte
     let (answer, browser) = login.await.unwrap();
     assert_eq!(answer.status, 503, "{}", answer.text());
     assert!(!browser.cookies.contains_key("xmpp-oauth-session"));
+}
+
+#[tokio::test]
+async fn a_code_of_an_account_that_changed_unseen_gives_nothing() {
+    for (status, reason) in [
+        (AccountStatus::Missing, "account_deleted"),
+        (AccountStatus::Disabled, "account_disabled"),
+        (
+            AccountStatus::Enabled {
+                generation: Some(Generation::new("another")),
+            },
+            "password_changed",
+        ),
+    ] {
+        let (world, app, tokens) = world().await;
+        let grant = world.only_grant().await;
+        let code = world.code(&app, &[]).await;
+        world.server.set_status(ALICE, status);
+        assert_error(&world.redeem(&app, &code).await, 400, "invalid_grant");
+        // and what the account had granted before has ended with it
+        assert_eq!(access_status(&world, &tokens).await, 401);
+        assert_eq!(world.end_of(&grant.id).await, Some(reason));
+    }
+}
+
+#[tokio::test]
+async fn what_the_operator_takes_back_from_an_account_is_everything() {
+    let (world, app, tokens) = world().await;
+    let grant = world.only_grant().await;
+    let code = world.code(&app, &[]).await;
+    let mut browser = Http::new();
+    let url = world.authorize_url(&app, &[]);
+    world.log_in(&mut browser, &url).await;
+
+    let alice = ALICE.parse().unwrap();
+    let ended = world.provider.revoke_account(&alice).await.unwrap();
+    assert_eq!(ended, [grant.id]);
+    assert_eq!(access_status(&world, &tokens).await, 401);
+    assert_error(&world.redeem(&app, &code).await, 400, "invalid_grant");
+    let page = browser.get(&url).await;
+    assert!(page.text().contains(r#"name="password""#), "{page:?}");
 }

@@ -141,3 +141,27 @@ async fn a_client_that_did_not_register_for_a_scope_cannot_ask_for_it() {
     let tokens = world.tokens(&app, &[("scope", "openid xmpp")]).await;
     assert_eq!(tokens["scope"], "openid");
 }
+
+#[tokio::test]
+async fn a_request_that_would_not_fit_into_an_address_is_refused_before_anybody_logs_in() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let state = "s".repeat(16 * 1024);
+    let url = world.authorize_url(&app, &[("state", &state)]);
+    let (endpoint, fields) = url.split_once('?').unwrap();
+    let kind = "application/x-www-form-urlencoded";
+    let answer = Http::new().post(endpoint, kind, fields.to_owned()).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(!answer.text().contains(r#"name="password""#));
+}
+
+#[tokio::test]
+async fn a_nonce_is_short_enough_to_be_kept() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let long = "n".repeat(513);
+    let answer = world.ask(&app, &[("nonce", &long)]).await;
+    assert_eq!(world.error_told(&answer), "invalid_request");
+    let answer = world.ask(&app, &[("nonce", &long[1..])]).await;
+    assert!(answer.text().contains(r#"name="password""#), "{answer:?}");
+}

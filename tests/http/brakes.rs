@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::answers::{parameter, redirect};
 use crate::client::{Answer, Http};
 use crate::login::{WRONG, try_from};
 use crate::world::{ALICE, PASSWORD, World};
@@ -195,4 +196,72 @@ async fn wrong_passwords_at_once_cannot_outrun_the_brake() {
     let braked = answers.iter().filter(|answer| answer.status == 429);
     assert_eq!(braked.count(), 25);
     assert_eq!(world.server.asked(), 5);
+}
+
+#[tokio::test]
+async fn many_browsers_that_have_logged_in_before_have_no_more_tries_than_one() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let url = world.authorize_url(&app, &[]);
+    let mut browsers = Vec::new();
+    for n in 0..6 {
+        let mut browser = Http::new().with("x-forwarded-for", &format!("203.0.113.{n}"));
+        world.log_in(&mut browser, &url).await;
+        browser.cookies.remove("xmpp-oauth-session");
+        browsers.push(browser);
+    }
+    for (n, browser) in browsers.iter_mut().enumerate() {
+        let page = browser.get(&url).await;
+        let answer = world.give_password(browser, &page, ALICE, "wrong").await;
+        let expected = if n < 5 { 200 } else { 429 };
+        assert_eq!(answer.status, expected, "{n}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_cannot_fill_the_database_with_consents() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let mut browser = Http::new();
+    let page = world
+        .log_in(&mut browser, &world.authorize_url(&app, &[]))
+        .await;
+    let mut allowed = 0;
+    let refused = loop {
+        let answer = world.decide(&mut browser, &page, "allow").await;
+        if parameter(&redirect(&answer), "code").is_none() {
+            break answer;
+        }
+        allowed += 1;
+    };
+    // the login is one, too
+    assert_eq!(allowed, 59);
+    assert_eq!(world.error_told(&refused), "temporarily_unavailable");
+    world.wait(10);
+    let answer = world.decide(&mut browser, &page, "allow").await;
+    assert!(parameter(&redirect(&answer), "code").is_some());
+}
+
+#[tokio::test]
+async fn the_oldest_of_too_many_grants_ends() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let mut browser = Http::new();
+    let page = world
+        .log_in(&mut browser, &world.authorize_url(&app, &[]))
+        .await;
+    let mut oldest = None;
+    for n in 0..201 {
+        if n > 50 {
+            world.wait(10);
+        }
+        let answer = world.decide(&mut browser, &page, "allow").await;
+        let code = parameter(&redirect(&answer), "code").unwrap();
+        assert_eq!(world.redeem(&app, &code).await.status, 200, "{n}");
+        if n == 0 {
+            oldest = Some(world.only_grant().await);
+        }
+    }
+    assert_eq!(world.grants().await.len(), 200);
+    assert_eq!(world.end_of(&oldest.unwrap().id).await, Some("too_many"));
 }

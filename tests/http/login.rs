@@ -228,3 +228,20 @@ async fn a_person_can_use_another_account() {
     let page = browser.get(&world.url(answer.location())).await;
     assert!(page.text().contains("bob@example.com"));
 }
+
+#[tokio::test]
+async fn a_cookie_of_others_that_is_no_text_does_not_hide_ours() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let url = world.authorize_url(&app, &[]);
+    let mut browser = Http::new();
+    world.log_in(&mut browser, &url).await;
+    let session = &browser.cookies["xmpp-oauth-session"];
+    let mut cookies = b"theirs=\xff; xmpp-oauth-session=".to_vec();
+    cookies.extend_from_slice(session.as_bytes());
+    let mut other = Http::new();
+    let cookies = http::HeaderValue::from_bytes(&cookies).unwrap();
+    other.headers.insert("cookie", cookies);
+    let page = other.get(&url).await;
+    assert!(page.text().contains(r#"value="allow""#), "{}", page.text());
+}

@@ -47,7 +47,9 @@ async fn a_password_is_what_the_hosts_module_says() {
 async fn what_cannot_be_a_password_of_ours_is_wrong_without_asking() {
     let world = World::new().await;
     world.accept().await;
+    let too_long = "x".repeat(1025);
     for (account, password) in [
+        ("alice@localhost", too_long.as_str()),
         ("alice@localhost", ""),
         ("alice@localhost", "a\u{0}b"),
         ("alice@localhost", "a\u{ffff}"),

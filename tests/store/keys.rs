@@ -1,7 +1,11 @@
 //! Signing keys, secrets, health.
 
-use xmpp_oauth::clock::Timestamp;
+use std::sync::Arc;
+
+use xmpp_oauth::clock::{ManualClock, Timestamp};
+use xmpp_oauth::keys::{KeyError, Keyring};
 use xmpp_oauth::storage::StoredKey;
+use xmpp_oauth::storage::sqlite::SqliteStore;
 
 use crate::fixture::{DAY, NOW, Shared};
 
@@ -51,4 +55,22 @@ fn key(
         created_at,
         retired_at,
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_key_that_cannot_be_stored_keeps_nobody_waiting_and_is_made_later() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("keys.db");
+    let store = Arc::new(SqliteStore::open(&file).unwrap());
+    let database = rusqlite::Connection::open(&file).unwrap();
+    let refuse = "CREATE TRIGGER full BEFORE INSERT ON signing_keys
+                  BEGIN SELECT RAISE(ABORT, 'full'); END";
+    database.execute_batch(refuse).unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
+    let keys = Keyring::open(store, clock).await.unwrap();
+    let signed = keys.sign(&serde_json::json!({})).await;
+    assert!(matches!(signed, Err(KeyError::NotYet)), "{signed:?}");
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    while keys.ready().await.is_err() {}
+    keys.sign(&serde_json::json!({})).await.unwrap();
 }
