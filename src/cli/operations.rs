@@ -220,7 +220,7 @@ pub(super) async fn perform(
         }
         Operation::SeenRequest { word } => {
             Ok(Outcome::Seen(app.probes.seen(&word).map(|seen| Seen {
-                is_trusted: app.config.http.trusted_proxies.contains(&seen.peer),
+                is_trusted: app.config.http.trusts(seen.peer),
                 peer: seen.peer.to_string(),
                 forwarded: seen.forwarded,
             })))

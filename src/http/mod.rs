@@ -80,7 +80,7 @@ impl Web {
     }
 
     fn trusts(&self, proxy: IpAddr) -> bool {
-        self.settings().trusted_proxies.contains(&proxy)
+        self.settings().trusts(proxy)
     }
 }
 
