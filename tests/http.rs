@@ -22,6 +22,8 @@ mod wait;
 #[path = "http/world.rs"]
 mod world;
 
+#[path = "http/account.rs"]
+mod account;
 #[path = "http/accounts.rs"]
 mod accounts;
 #[path = "http/authorize.rs"]

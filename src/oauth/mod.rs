@@ -12,6 +12,7 @@ pub mod browsers;
 mod cache;
 pub mod clients;
 pub mod consent;
+mod control;
 pub mod discovery;
 mod error;
 pub mod granted;
