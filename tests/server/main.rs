@@ -21,6 +21,7 @@ mod harness;
 mod main_job;
 mod mischief;
 mod oauthbearer;
+mod scopes;
 mod secrecy;
 mod site;
 mod survival;

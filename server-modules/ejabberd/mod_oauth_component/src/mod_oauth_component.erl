@@ -65,6 +65,8 @@ hooks(Host) ->
      [c2s_session_resumed, Host, mod_oauth_component_sessions, opened, 50],
      [sm_remove_connection_hook, Host, mod_oauth_component_sessions, closed, 50],
      [user_send_packet, Host, mod_oauth_component_scope, user_send_packet, 1],
+     [user_receive_packet, Host, mod_oauth_component_scope, user_receive_packet, 1],
+     [c2s_unbinded_packet, Host, mod_oauth_component_scope, unbinded_packet, 1],
      [remove_user, Host, mod_oauth_component_accounts, removed, 50]].
 
 %% Of all hosts.
