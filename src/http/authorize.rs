@@ -1,7 +1,7 @@
 //! The authorization endpoint and the consent page.
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::{Host, Url};
@@ -12,10 +12,11 @@ use super::pages::{
     ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
     SendsTo, SwitchAccount,
 };
-use super::request::{form, form_pairs, pairs};
+use super::request::{Peer, client_address, form, form_pairs, pairs};
 use super::{Shared, Web};
 use crate::model::{ApplicationType, Client};
 use crate::oauth::authorize::{Answer, AnswerTo, AuthorizationRequest, Refusal};
+use crate::oauth::consent::Decision;
 use crate::oauth::login::CurrentSession;
 use crate::oauth::redirect_uri::RedirectKind;
 use crate::oauth::{ErrorCode, OauthError};
@@ -118,6 +119,7 @@ async fn ask(
 /// POST /consent
 pub(super) async fn decide(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
@@ -140,10 +142,14 @@ pub(super) async fn decide(
             return Err(Refused::new(StatusCode::BAD_REQUEST, sentence));
         }
     };
-    let ticket = params.get("ticket").unwrap_or("");
+    let decision = Decision {
+        ticket: params.get("ticket").unwrap_or(""),
+        allowed,
+        from: client_address(&web, peer, &headers),
+    };
     let decided = web
         .provider
-        .decide(&request, raw_request, &current, ticket, allowed)
+        .decide(&request, raw_request, &current, decision)
         .await;
     Ok(match decided {
         Ok(Ok(answer)) => web.answer_client(&headers, &request, answer),

@@ -3,18 +3,18 @@
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use url::form_urlencoded;
 
 use super::answer::{Refused, redirect};
 use super::authorize::{check, client_view, forms_to};
 use super::pages::{LoginError as Shown, LoginPage, MissingField};
-use super::request::{Peer, address_to_brake, form, pairs};
+use super::request::{Peer, client_address, form, pairs};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::authorize::AuthorizationRequest;
 use crate::oauth::discovery::path;
-use crate::oauth::login::LoginError;
+use crate::oauth::login::{LoginError, Visitor};
 use crate::secrets::{Secret, same};
 
 /// Where the login form is posted.
@@ -100,17 +100,15 @@ pub(super) async fn post(
     let Some(account) = web.provider.account_named(named) else {
         return again(Shown::WrongPassword);
     };
-    let from = address_to_brake(&web, peer, &headers);
-    match web
-        .provider
-        .log_in(
-            &account,
-            &Secret::new(password),
-            from,
-            web.known_cookie(&headers),
-        )
-        .await
-    {
+    let visitor = Visitor {
+        address: client_address(&web, peer, &headers),
+        user_agent: headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok()),
+        known: web.known_cookie(&headers),
+    };
+    let password = Secret::new(password);
+    match web.provider.log_in(&account, &password, visitor).await {
         Ok(logged_in) => {
             if let Some(old) = web.session_cookie(&headers)
                 && let Err(error) = web.provider.log_out(old).await

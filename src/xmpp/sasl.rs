@@ -78,7 +78,12 @@ pub(super) async fn authenticate(asked: Asked, host: Arc<Host>, payload: Element
             .map_err(|_| fault::bad_request("the message is not base64"))?,
     };
     let ip = request.ip.as_deref().map(sayable);
-    match asked.provider.check_bearer(&host.name, &message).await {
+    let from = ip.as_deref().and_then(|ip| ip.parse().ok());
+    match asked
+        .provider
+        .check_bearer(&host.name, &message, from)
+        .await
+    {
         BearerAnswer::Success(success) => {
             info!(
                 account = %success.account, grant = %success.grant_id, ip, scope = %success.scopes,

@@ -21,6 +21,9 @@ fn session() -> BrowserSession {
         auth_time: Timestamp::from_unix(0),
         generation: None,
         expires_at: Timestamp::from_unix(1),
+        last_seen_at: Timestamp::from_unix(0),
+        from: None,
+        user_agent: None,
     }
 }
 
