@@ -11,6 +11,7 @@
 
 local async = require "util.async";
 local base64 = require "util.encodings".base64;
+local datetime = require "util.datetime";
 local filters = require "util.filters";
 local hashes = require "util.hashes";
 local id = require "util.id";
@@ -599,6 +600,73 @@ module:hook("pre-stanza", function (event)
 	end
 	return false;
 end, 1000);
+
+-- Clients (XEP-0494) -------------------------------------------------------------------------------------------------
+-- The component knows what was granted; sessions that were opened with a password are ours to add. Sessions with less
+-- than the whole account do not come this far (see Scopes).
+
+local XMLNS_CLIENTS = "urn:xmpp:cam:0";
+local PASSWORD_SESSION = "password:"; -- before the resource; no grant's id has a colon
+
+local function add_password_sessions(clients, username)
+	for resource, session in pairs(host.sessions[username] and host.sessions[username].sessions or {}) do
+		if not session.oauth_grant then
+			clients:tag("client", { id = PASSWORD_SESSION .. resource, type = "session",
+				connected = session.conn and "true" or "false" })
+				:text_tag("first-seen", session.conntime and datetime.datetime(math.floor(session.conntime)))
+				:tag("auth"):tag("password"):up():up()
+				:tag("permission", { status = "unrestricted" }):up()
+				:tag("user-agent"):text_tag("software", resource):up()
+				:up();
+		end
+	end
+end
+
+local function ask_about_clients(event, iq_type, on_result)
+	local origin, stanza = event.origin, event.stanza;
+	if origin.type ~= "c2s" or (origin.oauth_grant and origin.oauth_grant.restricted) then
+		origin.send(st.error_reply(stanza, "auth", "forbidden"));
+		return true;
+	end
+	ask(iq_type, st.stanza("client-access", { xmlns = XMLNS_ACCOUNT, username = origin.username })
+		:add_child(stanza.tags[1]), login_timeout, function (answer)
+			if origin.destroyed then return; end
+			if is_result(answer) then return origin.send(on_result(answer)); end
+			local error_type, condition, text = "wait", "remote-server-timeout", nil;
+			if answer then error_type, condition, text = answer:get_error(); end
+			origin.send(st.error_reply(stanza, error_type, condition, text));
+		end);
+	return true;
+end
+
+module:hook("iq-get/self/" .. XMLNS_CLIENTS .. ":list", function (event)
+	local username = event.origin.username;
+	return ask_about_clients(event, "get", function (answer)
+		local listed = answer:get_child("clients", XMLNS_CLIENTS);
+		local clients = listed and st.clone(listed) or st.stanza("clients", { xmlns = XMLNS_CLIENTS });
+		add_password_sessions(clients, username);
+		return st.reply(event.stanza):add_child(clients);
+	end);
+end);
+
+module:hook("iq-set/self/" .. XMLNS_CLIENTS .. ":revoke", function (event)
+	local origin, stanza = event.origin, event.stanza;
+	local client_id = stanza.tags[1].attr.id or "";
+	local sessions = host.sessions[origin.username] and host.sessions[origin.username].sessions or {};
+	local session = client_id:sub(1, #PASSWORD_SESSION) == PASSWORD_SESSION
+		and sessions[client_id:sub(#PASSWORD_SESSION + 1)];
+	if session and not session.oauth_grant then -- whoever knows the password comes back
+		origin.send(st.error_reply(stanza, "cancel", "service-unavailable", "Change the password to end this access")
+			:tag("password-reset-required", { xmlns = XMLNS_CLIENTS }));
+		return true;
+	end
+	return ask_about_clients(event, "set", function () return st.reply(stanza); end);
+end);
+
+module:add_feature(XMLNS_CLIENTS);
+module:hook("account-disco-info", function (event)
+	event.reply:tag("feature", { var = XMLNS_CLIENTS }):up();
+end);
 
 -- Accounts -----------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ mod answers;
 
 mod accounts;
 mod check;
+mod control;
 mod demo;
 mod ejabberd;
 mod harness;
