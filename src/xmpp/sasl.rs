@@ -102,7 +102,7 @@ pub(super) async fn authenticate(asked: Asked, host: Arc<Host>, payload: Element
 }
 
 /// `text` without what XML cannot say (XML 1.0 §2.2), nor a log line.
-fn sayable(text: &str) -> String {
+pub(super) fn sayable(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}'))
         .collect()
