@@ -249,7 +249,8 @@ pub trait Store: Send + Sync + 'static {
     async fn grants(&self, filter: &GrantFilter) -> Result<Vec<Grant>>;
 
     /// Ends a grant: deletes its tokens and, if it has an XMPP scope, queues its sessions to be ended.
-    /// Nothing if it had ended. Its code stays as a spent one.
+    /// Nothing if it had ended. Its code stays as a spent one. Where its owner or the operator ends it, the
+    /// client's other codes for this account go, too, that were not redeemed yet.
     async fn end_grant(&self, id: &GrantId, reason: EndReason, now: Timestamp) -> Result<Ended>;
 
     /// Ends an account's grants and browser sessions, and deletes its codes that were not redeemed

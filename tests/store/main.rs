@@ -80,6 +80,7 @@ conformance! {
         a_changed_account_loses_all_but_its_new_generation
         a_deleted_account_loses_everything
         an_account_of_a_changed_generation_loses_its_codes_too
+        what_is_taken_back_does_not_come_back_with_a_code_under_way
         an_account_can_lose_its_grants_and_codes_alone
         a_use_is_recorded_and_never_an_earlier_one
         tokens_that_are_handed_out_are_a_use_from_there

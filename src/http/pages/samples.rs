@@ -66,11 +66,12 @@ pub(super) fn login() -> Vec<LoginPage> {
 }
 
 pub(super) fn consent() -> Vec<ConsentPage> {
-    let scopes = |names: &[&str]| names.iter().map(|it| ScopeView::new(it)).collect();
+    let scopes = |names: &[&str]| -> Vec<_> { names.iter().map(|it| ScopeView::new(it)).collect() };
     let bare = ConsentPage {
         client: bare_client(),
         account: "alice@example.com".into(),
         scopes: scopes(&["openid"]),
+        nothing_chosen: false,
         sends_to: SendsTo::new("https://app.example/callback"),
         action: "/oauth2/authorize".into(),
         request: "response_type=code".into(),
@@ -88,7 +89,14 @@ pub(super) fn consent() -> Vec<ConsentPage> {
             "xmpp:account:read",
             "xmpp:account:write",
             "other",
-        ]),
+        ])
+        .into_iter()
+        .map(|it: ScopeView| ScopeView {
+            optional: it.name != "openid",
+            ..it
+        })
+        .collect(),
+        nothing_chosen: true,
         sends_to: SendsTo::ThisDevice,
         switch_account: Some(SwitchAccount {
             action: "/oauth2/logout".into(),

@@ -123,6 +123,17 @@ pub(super) fn end(
         [id.as_str()],
         live,
     )?;
+    // Whoever takes back what an app has does not want it to come back with a code that is under way. An
+    // app that lets go of one grant itself may be fetching the next.
+    if matches!(reason, EndReason::OwnerRevoked | EndReason::OperatorRevoked) {
+        rows::change(
+            db,
+            "DELETE FROM codes WHERE consumed_at IS NULL AND (host, localpart, client_id) =
+                 (SELECT g.host, g.localpart, c.client_id
+                  FROM grants g JOIN clients c ON c.no = g.client_no WHERE g.grant_id = ?)",
+            [id.as_str()],
+        )?;
+    }
     end_all(db, grants, reason, now)
 }
 
