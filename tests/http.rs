@@ -26,6 +26,8 @@ mod world;
 mod account;
 #[path = "http/accounts.rs"]
 mod accounts;
+#[path = "http/audit.rs"]
+mod audit;
 #[path = "http/authorize.rs"]
 mod authorize;
 #[path = "http/bad_input.rs"]

@@ -15,8 +15,8 @@ use jid::{BareJid, DomainPart};
 
 use crate::clock::Timestamp;
 use crate::model::{
-    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Generation, Grant,
-    GrantId, Pair, RefreshToken,
+    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Event, Generation,
+    Grant, GrantId, KeptEvent, Pair, RefreshToken,
 };
 use crate::secrets::TokenHash;
 
@@ -152,6 +152,9 @@ pub const REDEEMED_CODE_KEPT: std::time::Duration = std::time::Duration::from_se
 /// How long a spent refresh token is known, so that showing it again ends its grant. Later, or when
 /// it would have expired, it is as unknown as any other. This bounds what a busy grant leaves behind.
 pub const SPENT_TOKEN_KEPT: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
+
+/// How many rows of security events an account keeps.
+pub const EVENTS_KEPT: usize = 500;
 
 /// Durable storage. One conformance suite (`tests/store.rs`) runs on every implementation.
 #[async_trait]
@@ -310,6 +313,20 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends an account's browser sessions, all `but` one. Answers how many.
     async fn end_sessions(&self, account: &BareJid, but: Option<&TokenHash>) -> Result<usize>;
+
+    // Security events
+
+    /// Keeps events. What happens to one grant, or account, more than once on a day (of UTC) is one row
+    /// that counts. An account keeps its last [`EVENTS_KEPT`] rows. A failed login is kept only where the
+    /// account has a grant or a browser session: anybody can name any account.
+    async fn record_events(&self, events: &[Event]) -> Result<()>;
+
+    /// What is kept of an account, newest first. Nothing is left of one that [`Self::end_account`] has ended
+    /// as deleted.
+    async fn events(&self, account: &BareJid) -> Result<Vec<KeptEvent>>;
+
+    /// Deletes up to `limit` rows that last happened before then. Answers how many went.
+    async fn purge_events(&self, before: Timestamp, limit: usize) -> Result<usize>;
 
     // Keys and secrets
 

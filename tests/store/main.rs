@@ -8,6 +8,7 @@
 mod clients;
 mod codes;
 mod durability;
+mod events;
 mod fixture;
 mod grants;
 mod keys;
@@ -91,6 +92,12 @@ conformance! {
         an_ended_session_is_gone
         sessions_are_listed_by_account_newest_first
         all_sessions_of_an_account_end_but_one;
+    events:
+        what_happens_again_on_a_day_is_counted
+        an_account_keeps_its_last_events_and_no_more
+        a_wrong_password_for_an_account_that_nobody_uses_leaves_nothing
+        nothing_is_left_of_an_account_that_is_deleted
+        old_events_are_purged_step_by_step;
     keys:
         a_new_signing_key_retires_those_of_its_algorithm
         a_secret_is_made_once

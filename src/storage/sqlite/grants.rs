@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jid::{BareJid, DomainPart};
 use rusqlite::{Connection, Row};
 
-use super::{rows, sessions, tokens};
+use super::{events, rows, sessions, tokens};
 use crate::clock::Timestamp;
 use crate::model::{ClientId, EndReason, Generation, Grant, GrantId, ScopeSet};
 use crate::secrets::TokenHash;
@@ -167,6 +167,9 @@ pub(super) fn end_account(
     let (host, localpart) = (account.domain().as_str(), rows::localpart(account));
     let unless = unless.map(Generation::as_str);
     sessions::end_account(db, host, localpart, unless)?;
+    if reason == EndReason::AccountDeleted {
+        events::forget_account(db, account)?;
+    }
     end_of_account(db, account, unless, reason, now)
 }
 
@@ -265,6 +268,7 @@ pub(super) fn forget_addresses(db: &Connection) -> Result<()> {
          WHERE granted_from IS NOT NULL OR last_used_from IS NOT NULL",
         "UPDATE codes SET granted_from = NULL WHERE granted_from IS NOT NULL",
         "UPDATE browser_sessions SET address = NULL WHERE address IS NOT NULL",
+        "UPDATE events SET address = NULL WHERE address IS NOT NULL",
     ] {
         rows::change(db, sql, [])?;
     }
