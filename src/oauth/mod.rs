@@ -6,6 +6,7 @@
 
 pub mod access;
 mod account;
+mod audit;
 pub mod authorize;
 pub mod bearer;
 pub mod browsers;
