@@ -266,6 +266,8 @@ pub struct Limits {
 /// `[audit]`: what is kept about people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Audit {
+    /// How long security events are kept; `None` for not at all.
+    pub keep: Option<Duration>,
     /// Whether the addresses that people and apps come from are kept.
     pub addresses: bool,
 }

@@ -22,8 +22,12 @@ mod wait;
 #[path = "http/world.rs"]
 mod world;
 
+#[path = "http/account.rs"]
+mod account;
 #[path = "http/accounts.rs"]
 mod accounts;
+#[path = "http/audit.rs"]
+mod audit;
 #[path = "http/authorize.rs"]
 mod authorize;
 #[path = "http/bad_input.rs"]
@@ -66,6 +70,8 @@ mod redirects;
 mod refresh;
 #[path = "http/registration.rs"]
 mod registration;
+#[path = "http/remembered.rs"]
+mod remembered;
 #[path = "http/revocation.rs"]
 mod revocation;
 #[path = "http/scopes.rs"]

@@ -7,19 +7,20 @@ use http::{HeaderMap, StatusCode};
 use url::{Host, Url};
 
 use super::answer::{Forms, Refused, redirect, status_of};
-use super::login::{SWITCH_PATH, after_login};
+use super::login::{Goal, SWITCH_PATH, after_login};
 use super::pages::{
     ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
     SendsTo, SwitchAccount,
 };
 use super::request::{Peer, client_address, form, form_pairs, pairs};
 use super::{Shared, Web};
-use crate::model::{ApplicationType, Client};
+use crate::model::{ApplicationType, Client, ScopeSet};
 use crate::oauth::authorize::{Answer, AnswerTo, AuthorizationRequest, Refusal};
-use crate::oauth::consent::Decision;
+use crate::oauth::consent::{AskAgain, Decision, is_optional};
 use crate::oauth::login::CurrentSession;
 use crate::oauth::redirect_uri::RedirectKind;
-use crate::oauth::{ErrorCode, OauthError};
+use crate::oauth::{ErrorCode, OauthError, Params};
+use crate::storage::StoreError;
 
 /// Where the consent form is posted.
 pub(super) const CONSENT_PATH: &str = "/consent";
@@ -30,15 +31,17 @@ const MAX_REQUEST: usize = 15 * 1024;
 /// GET /oauth2/authorize
 pub(super) async fn get(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    start(&web, &headers, query.unwrap_or_default()).await
+    start(&web, peer, &headers, query.unwrap_or_default()).await
 }
 
 /// POST /oauth2/authorize (OIDC Core §3.1.2.1)
 pub(super) async fn post(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
@@ -46,56 +49,66 @@ pub(super) async fn post(
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish();
-    Ok(start(&web, &headers, query).await)
+    Ok(start(&web, peer, &headers, query).await)
 }
 
-async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response {
+async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) -> Response {
     let request = match check(web, headers, &raw_request).await {
         Ok(request) => request,
         Err(response) => return response,
     };
     let answer_to = &request.answer_to;
-    let current = match session(web, headers).await {
+    let current = match web.session(headers).await {
         Ok(current) => current,
-        Err(error) => return web.refuse(headers, answer_to, &error).await,
+        Err(error) => return web.refuse(headers, answer_to, &error.into()).await,
     };
     let must_log_in = web.provider.must_log_in(&request, current.as_ref());
     let current = current.filter(|_| !must_log_in);
+    if let Some(current) = &current {
+        let from = client_address(web, peer, headers);
+        match web.provider.answer_unasked(&request, current, from).await {
+            Ok(Some(answer)) => return web.answer_client(headers, &request, answer),
+            Ok(None) => {}
+            Err(error) => return web.refuse(headers, answer_to, &error.into()).await,
+        }
+    }
     match (current, request.prompt.none) {
         (None, true) => {
             let error = OauthError::new(ErrorCode::LoginRequired, "nobody is logged in here");
             web.refuse(headers, answer_to, &error).await
         }
-        (None, false) => web.login_page(headers, &request, &raw_request, None, None),
+        (None, false) => web.ask_to_log_in(headers, request, raw_request),
         (Some(_), true) => {
             let error = OauthError::new(ErrorCode::ConsentRequired, "the person must be asked");
             web.refuse(headers, answer_to, &error).await
         }
-        (Some(current), false) => ask(web, headers, &request, &raw_request, &current).await,
+        (Some(current), false) => ask(web, headers, &request, &raw_request, &current, false).await,
     }
 }
 
-/// The consent page.
+/// The consent page. `nothing_chosen`: the last answer left nothing.
 async fn ask(
     web: &Web,
     headers: &HeaderMap,
     request: &AuthorizationRequest,
     raw_request: &str,
     current: &CurrentSession,
+    nothing_chosen: bool,
 ) -> Response {
     let question = match web.provider.question(request, raw_request, current) {
         Ok(question) => question,
         Err(error) => return web.refuse(headers, &request.answer_to, &error).await,
     };
-    let scopes = question
-        .scopes
-        .iter()
-        .map(|scope| ScopeView::new(scope.as_str()));
+    let scopes = question.scopes.iter().map(|scope| ScopeView {
+        optional: is_optional(scope, &question.scopes),
+        ..ScopeView::new(scope.as_str())
+    });
     let (form_cookie, is_new) = web.form_cookie(headers);
     let page = ConsentPage {
         client: client_view(&request.client),
         account: current.session.account.to_string(),
         scopes: scopes.collect(),
+        nothing_chosen,
         sends_to: SendsTo::new(&request.answer_to.redirect_uri),
         action: CONSENT_PATH.to_owned(),
         request: raw_request.to_owned(),
@@ -129,10 +142,13 @@ pub(super) async fn decide(
         Ok(request) => request,
         Err(response) => return Ok(response),
     };
-    let current = match session(&web, &headers).await {
+    let current = match web.session(&headers).await {
         Ok(Some(current)) if !web.provider.must_log_in(&request, Some(&current)) => current,
-        Ok(_) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
-        Err(error) => return Ok(web.refuse(&headers, &request.answer_to, &error).await),
+        Ok(_) => return Ok(web.ask_to_log_in(&headers, request, raw_request.to_owned())),
+        Err(error) => {
+            let error = error.into();
+            return Ok(web.refuse(&headers, &request.answer_to, &error).await);
+        }
     };
     let allowed = match params.get("decision") {
         Some("allow") => true,
@@ -145,6 +161,7 @@ pub(super) async fn decide(
     let decision = Decision {
         ticket: params.get("ticket").unwrap_or(""),
         allowed,
+        chosen: chosen(&params),
         from: client_address(&web, peer, &headers),
     };
     let decided = web
@@ -154,15 +171,31 @@ pub(super) async fn decide(
     Ok(match decided {
         Ok(Ok(answer)) => web.answer_client(&headers, &request, answer),
         // too old, or not this browser's: put the question again rather than guess
-        Ok(Err(not_this_form)) => {
-            tracing::info!(account = %current.session.account, "{not_this_form}");
-            ask(&web, &headers, &request, raw_request, &current).await
+        Ok(Err(why)) => {
+            tracing::info!(account = %current.session.account, "{why}");
+            let nothing_chosen = why == AskAgain::NothingChosen;
+            ask(
+                &web,
+                &headers,
+                &request,
+                raw_request,
+                &current,
+                nothing_chosen,
+            )
+            .await
         }
         Err(error) => {
             web.refuse(&headers, &request.answer_to, &error.into())
                 .await
         }
     })
+}
+
+/// The scopes that were left ticked, where the form has boxes to tick: an operator's own may have none.
+fn chosen(params: &Params) -> Option<ScopeSet> {
+    params.get("choose")?;
+    let ticked = params.names_after("allow:");
+    Some(ticked.filter_map(|scope| scope.parse().ok()).collect())
 }
 
 /// The request that a query or form stands for, or what the person sees instead.
@@ -190,14 +223,28 @@ pub(super) async fn check(
     }
 }
 
-async fn session(web: &Web, headers: &HeaderMap) -> Result<Option<CurrentSession>, OauthError> {
-    match web.session_cookie(headers) {
-        Some(cookie) => Ok(web.provider.current_session(cookie).await?),
-        None => Ok(None),
-    }
-}
-
 impl Web {
+    /// Who is logged in here.
+    pub(super) async fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<CurrentSession>, StoreError> {
+        match self.session_cookie(headers) {
+            Some(cookie) => self.provider.current_session(cookie).await,
+            None => Ok(None),
+        }
+    }
+
+    fn ask_to_log_in(
+        &self,
+        headers: &HeaderMap,
+        request: AuthorizationRequest,
+        raw_request: String,
+    ) -> Response {
+        let goal = Goal::Client(Box::new(request), raw_request);
+        self.login_page(headers, &goal, None, None)
+    }
+
     /// Hands a person's decision to the client: by the browser, or by showing it.
     fn answer_client(
         &self,
@@ -233,7 +280,7 @@ impl Web {
         let Answer::Redirect(to) = answer else {
             return self.oauth_error_page(&locale, error);
         };
-        let is_logged_in = matches!(session(self, headers).await, Ok(Some(_)));
+        let is_logged_in = matches!(self.session(headers).await, Ok(Some(_)));
         if is_logged_in || answer_to.is_silent {
             return redirect(&to);
         }
@@ -247,8 +294,13 @@ impl Web {
 
 /// What people see of a client.
 pub(super) fn client_view(client: &Client) -> ClientView {
+    ClientView::new(&client_metadata(client))
+}
+
+/// The same, before it is cleaned.
+pub(super) fn client_metadata(client: &Client) -> ClientMetadata<'_> {
     let metadata = &client.metadata;
-    ClientView::new(&ClientMetadata {
+    ClientMetadata {
         name: &metadata.client_name,
         kind: match metadata.application_type {
             ApplicationType::Web => ClientKind::Web,
@@ -257,7 +309,7 @@ pub(super) fn client_view(client: &Client) -> ClientView {
         client_uri: metadata.client_uri.as_ref().map(Url::as_str),
         policy_uri: metadata.policy_uri.as_ref().map(Url::as_str),
         tos_uri: metadata.tos_uri.as_ref().map(Url::as_str),
-    })
+    }
 }
 
 /// Where the login form may lead: a login that was asked for in vain goes on to the client.

@@ -131,7 +131,7 @@ impl Provider {
     pub async fn revoke_all_granted(&self, account: &BareJid) -> Result<Vec<GrantId>, StoreError> {
         let reason = EndReason::OwnerRevoked;
         let ended = self.store.end_grants(account, reason, self.now()).await?;
-        self.tell(&ended, reason);
+        self.tell(&ended, reason).await;
         Ok(ended.grants.into_iter().map(|(_, grant)| grant).collect())
     }
 

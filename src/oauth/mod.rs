@@ -6,12 +6,14 @@
 
 pub mod access;
 mod account;
+mod audit;
 pub mod authorize;
 pub mod bearer;
 pub mod browsers;
 mod cache;
 pub mod clients;
 pub mod consent;
+mod control;
 pub mod discovery;
 mod error;
 pub mod granted;

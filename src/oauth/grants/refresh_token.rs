@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Client, RefreshToken, ScopeSet};
+use crate::model::{Client, EndReason, EventKind, RefreshToken, ScopeSet};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::TokenHash;
@@ -50,19 +50,16 @@ pub(in crate::oauth) async fn refresh_token(
     {
         Rotation::Rotated { superseded } => {
             provider.forget_tokens(&superseded);
-            tracing::info!(account = %record.grant.account, grant = %record.grant.id, "refreshed");
+            provider.audit_grant_behind(&record.grant, EventKind::Refreshed, from);
             Ok(Issued {
                 grant: record.grant,
                 pair,
             })
         }
         Rotation::Reused(ended) => {
-            tracing::warn!(
-                account = %record.grant.account, client = record.grant.client_name,
-                grant = %record.grant.id,
-                "a used refresh token was shown again: its grant has been revoked"
-            );
-            provider.after_end(&ended);
+            provider.tell(&ended, EndReason::RefreshTokenReused).await;
+            let kind = EventKind::RefreshTokenReplayed;
+            provider.audit_grant(&record.grant, kind, Some(from)).await;
             Err(unknown())
         }
         Rotation::Unknown => Err(unknown()),

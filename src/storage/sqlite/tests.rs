@@ -143,7 +143,8 @@ async fn what_this_version_cannot_read_is_called_corrupt() {
         .run(move |db| {
             rows::change(
                 db,
-                "INSERT INTO browser_sessions VALUES (?, 'no domain!', '', 0, NULL, 0)",
+                "INSERT INTO browser_sessions (hash, host, localpart, auth_time, expires_at)
+                 VALUES (?, 'no domain!', '', 0, 0)",
                 [hash.as_bytes()],
             )
         })
