@@ -100,7 +100,7 @@ async fn record(store: &dyn Store, events: &[Event]) {
 
 fn log(event: &Event, client: Option<&str>) {
     let (account, grant) = (&event.account, event.grant_id.as_ref().map(GrantId::as_str));
-    let reason = event.kind.reason().map(|reason| reason.as_str());
+    let reason = event.kind.reason().map(EndReason::as_str);
     let from = event.from.map(|from| from.to_string());
     let kind = event.kind.as_str();
     let sentence = sentence(event.kind);

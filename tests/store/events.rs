@@ -30,9 +30,8 @@ pub(crate) async fn what_happens_again_on_a_day_is_counted(store: Shared) {
     ];
     store.record_events(&events).await.unwrap();
     let kept = store.events(&grant.account).await.unwrap();
-    let [next_day, end, refreshed, login] = kept.as_slice() else {
-        panic!("{kept:?}");
-    };
+    assert_eq!(kept.len(), 4, "{kept:?}");
+    let (next_day, end, refreshed, login) = (&kept[0], &kept[1], &kept[2], &kept[3]);
     assert_eq!(refreshed.event, last);
     assert_eq!(refreshed.count, 2);
     assert_eq!(refreshed.client_name.as_deref(), Some("Gajim"));
