@@ -21,7 +21,6 @@ use crate::oauth::OauthError;
 use crate::oauth::browsers::{Browser, session_id};
 use crate::oauth::granted::Granted;
 use crate::oauth::login::CurrentSession;
-use crate::storage::StoreError;
 
 /// The account's page.
 pub(super) const ACCOUNT_PATH: &str = "/account";
@@ -74,9 +73,9 @@ impl Web {
         }
     }
 
-    fn failed(&self, headers: &HeaderMap, error: StoreError) -> Response {
+    fn failed(&self, headers: &HeaderMap, error: impl Into<OauthError>) -> Response {
         let locale = self.locale(headers, None);
-        self.oauth_error_page(&locale, &OauthError::from(error))
+        self.oauth_error_page(&locale, &error.into())
     }
 
     fn account_error(&self, headers: &HeaderMap, status: StatusCode, sentence: &str) -> Response {
@@ -165,7 +164,7 @@ async fn account_page(
     web: &Web,
     current: &CurrentSession,
     done: Option<Done>,
-) -> Result<AccountPage, StoreError> {
+) -> Result<AccountPage, OauthError> {
     let account = &current.session.account;
     let now = web.provider.now();
     let granted = web.provider.granted(account).await?;

@@ -20,7 +20,6 @@ use crate::oauth::consent::{AskAgain, Decision, is_optional};
 use crate::oauth::login::CurrentSession;
 use crate::oauth::redirect_uri::RedirectKind;
 use crate::oauth::{ErrorCode, OauthError, Params};
-use crate::storage::StoreError;
 
 /// Where the consent form is posted.
 pub(super) const CONSENT_PATH: &str = "/consent";
@@ -60,7 +59,7 @@ async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) 
     let answer_to = &request.answer_to;
     let current = match web.session(headers).await {
         Ok(current) => current,
-        Err(error) => return web.refuse(headers, answer_to, &error.into()).await,
+        Err(error) => return web.refuse(headers, answer_to, &error).await,
     };
     let must_log_in = web.provider.must_log_in(&request, current.as_ref());
     let current = current.filter(|_| !must_log_in);
@@ -146,7 +145,6 @@ pub(super) async fn decide(
         Ok(Some(current)) if !web.provider.must_log_in(&request, Some(&current)) => current,
         Ok(_) => return Ok(web.ask_to_log_in(&headers, request, raw_request.to_owned())),
         Err(error) => {
-            let error = error.into();
             return Ok(web.refuse(&headers, &request.answer_to, &error).await);
         }
     };
@@ -228,9 +226,9 @@ impl Web {
     pub(super) async fn session(
         &self,
         headers: &HeaderMap,
-    ) -> Result<Option<CurrentSession>, StoreError> {
+    ) -> Result<Option<CurrentSession>, OauthError> {
         match self.session_cookie(headers) {
-            Some(cookie) => self.provider.current_session(cookie).await,
+            Some(cookie) => Ok(self.provider.current_session(cookie).await?),
             None => Ok(None),
         }
     }
