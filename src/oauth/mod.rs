@@ -146,6 +146,14 @@ impl Provider {
         Ok(self.keys.jwks().await?)
     }
 
+    /// Signs with a new key from now on; answers its `kid`.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable`: it could not be made or stored.
+    pub async fn rotate_keys(&self) -> Result<String, OauthError> {
+        Ok(self.keys.rotate().await?.kid)
+    }
+
     /// The time, as this provider sees it.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
