@@ -3,6 +3,7 @@
 
 mod client;
 mod code;
+mod device;
 mod grant;
 mod ids;
 mod scope;
@@ -11,6 +12,7 @@ mod token;
 
 pub use client::{ApplicationType, AuthMethod, Client, ClientMetadata, GrantType, ResponseType};
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
+pub use device::{Approval, DeviceCode, DeviceState};
 pub use grant::{EndReason, Grant};
 pub use ids::{ClientId, Generation, GrantId};
 pub use scope::{Scope, ScopeSet};

@@ -3,9 +3,9 @@
 use jid::{BareJid, DomainPart};
 use rusqlite::{Connection, Row};
 
-use super::{rows, sessions, tokens};
+use super::{clients, devices, rows, sessions, tokens};
 use crate::clock::Timestamp;
-use crate::model::{ClientId, EndReason, Generation, Grant, GrantId, ScopeSet};
+use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId, Pair, ScopeSet};
 use crate::secrets::TokenHash;
 use crate::storage::{Ended, GrantFilter, Holder, Result};
 
@@ -101,6 +101,28 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
     Ok(db.last_insert_rowid())
 }
 
+/// Stores a grant with its tokens, if the client is not removed and the session, where there is one,
+/// is the account's.
+pub(super) fn save(
+    db: &Connection,
+    client: &Client,
+    grant: &Grant,
+    pair: &Pair,
+    session: Option<&TokenHash>,
+) -> Result<bool> {
+    if let Some(session) = session
+        && !sessions::is_of(db, session, &grant.account)?
+    {
+        return Ok(false);
+    }
+    let Some(client_no) = clients::row_of(db, client)? else {
+        return Ok(false);
+    };
+    let grant_no = insert(db, grant, client_no)?;
+    tokens::put_pair(db, grant_no, &grant.scopes, pair, None)?;
+    Ok(true)
+}
+
 pub(super) fn end(
     db: &Connection,
     id: &GrantId,
@@ -157,6 +179,7 @@ pub(super) fn end_account(
              AND (?3 IS NULL OR generation <> ?3)",
         (host, localpart, unless),
     )?;
+    devices::end_account(db, host, localpart, unless)?;
     let grants = rows::list(
         db,
         concat!(

@@ -1,5 +1,6 @@
 //! Browser sessions.
 
+use jid::BareJid;
 use rusqlite::Connection;
 
 use super::rows;
@@ -40,6 +41,11 @@ pub(super) fn find(db: &Connection, hash: &TokenHash) -> Result<Option<BrowserSe
             })
         },
     )
+}
+
+/// Whether this is a session of `account` that has not been ended.
+pub(super) fn is_of(db: &Connection, hash: &TokenHash, account: &BareJid) -> Result<bool> {
+    Ok(find(db, hash)?.is_some_and(|session| session.account == *account))
 }
 
 pub(super) fn end(db: &Connection, hash: &TokenHash) -> Result<()> {
