@@ -236,7 +236,6 @@ fn an_unknown_key_is_refused_and_the_nearest_named() {
 #[test]
 fn options_that_do_nothing_yet_are_unknown() {
     for (section, line) in [
-        ("tokens", "device_code_ttl = \"10m\""),
         ("site", "security_policy = \"x\""),
         ("registration", "open_to = []"),
     ] {
@@ -244,11 +243,8 @@ fn options_that_do_nothing_yet_are_unknown() {
     }
     refused(
         "flows",
-        "allowed_grant_types = [\"authorization_code\", \"urn:ietf:params:oauth:grant-type:device_code\"]",
-        &[
-            "not supported by this version",
-            "\"authorization_code\" or \"refresh_token\"",
-        ],
+        "allowed_grant_types = [\"authorization_code\", \"implicit\"]",
+        &["\"authorization_code\" or \"refresh_token\""],
     );
     refused(
         "storage",
@@ -601,6 +597,11 @@ fn settings_that_contradict_each_other_are_refused() {
         "flows",
         "allowed_response_types = []",
         &["must hold \"code\""],
+    );
+    refused(
+        "flows",
+        "allowed_grant_types = [\"authorization_code\", \"password\"]",
+        &["flows.password_clients must name the apps of yours"],
     );
     let text = with(
         "flows",

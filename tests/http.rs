@@ -42,6 +42,8 @@ mod codes;
 mod connections;
 #[path = "http/consent.rs"]
 mod consent;
+#[path = "http/devices.rs"]
+mod devices;
 #[path = "http/discovery.rs"]
 mod discovery;
 #[path = "http/id_tokens.rs"]

@@ -49,8 +49,9 @@ impl IntoResponse for OauthError {
                 "Basic realm=\"xmpp-oauth\", charset=\"UTF-8\"",
             );
         }
-        if self.code == ErrorCode::TemporarilyUnavailable {
-            set(&mut response, header::RETRY_AFTER, "5");
+        let soon = (self.code == ErrorCode::TemporarilyUnavailable).then_some(5);
+        if let Some(seconds) = self.retry_after.or(soon) {
+            set(&mut response, header::RETRY_AFTER, &seconds.to_string());
         }
         response
     }

@@ -7,12 +7,13 @@ use http::{HeaderMap, StatusCode};
 use url::{Host, Url};
 
 use super::answer::{Forms, Refused, redirect, status_of};
-use super::login::{SWITCH_PATH, after_login};
+use super::login::{Onward, SWITCH_PATH, after_login};
 use super::pages::{
     ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
-    SendsTo, SwitchAccount,
+    SendPage, SendsTo, SwitchAccount,
 };
 use super::request::{form, form_pairs, pairs};
+use super::texts::Locale;
 use super::{Shared, Web};
 use crate::model::{ApplicationType, Client};
 use crate::oauth::authorize::{Answer, AnswerTo, AuthorizationRequest, Refusal};
@@ -65,7 +66,10 @@ async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response 
             let error = OauthError::new(ErrorCode::LoginRequired, "nobody is logged in here");
             web.refuse(headers, answer_to, &error).await
         }
-        (None, false) => web.login_page(headers, &request, &raw_request, None, None),
+        (None, false) => {
+            let onward = Onward::Request(Box::new(request), &raw_request);
+            web.login_page(headers, &onward, None, None)
+        }
         (Some(_), true) => {
             let error = OauthError::new(ErrorCode::ConsentRequired, "the person must be asked");
             web.refuse(headers, answer_to, &error).await
@@ -96,6 +100,7 @@ async fn ask(
         account: current.session.account.to_string(),
         scopes: scopes.collect(),
         sends_to: SendsTo::new(&request.answer_to.redirect_uri),
+        device: None,
         action: CONSENT_PATH.to_owned(),
         request: raw_request.to_owned(),
         ticket: question.ticket,
@@ -129,7 +134,10 @@ pub(super) async fn decide(
     };
     let current = match session(&web, &headers).await {
         Ok(Some(current)) if !web.provider.must_log_in(&request, Some(&current)) => current,
-        Ok(_) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
+        Ok(_) => {
+            let onward = Onward::Request(Box::new(request), raw_request);
+            return Ok(web.login_page(&headers, &onward, None, None));
+        }
         Err(error) => return Ok(web.refuse(&headers, &request.answer_to, &error).await),
     };
     let allowed = match params.get("decision") {
@@ -184,7 +192,10 @@ pub(super) async fn check(
     }
 }
 
-async fn session(web: &Web, headers: &HeaderMap) -> Result<Option<CurrentSession>, OauthError> {
+pub(super) async fn session(
+    web: &Web,
+    headers: &HeaderMap,
+) -> Result<Option<CurrentSession>, OauthError> {
     match web.session_cookie(headers) {
         Some(cookie) => Ok(web.provider.current_session(cookie).await?),
         None => Ok(None),
@@ -202,6 +213,9 @@ impl Web {
         let locale = self.locale(headers, None);
         match answer {
             Answer::Redirect(to) => redirect(&to),
+            Answer::Post(to, fields) => {
+                self.send_page(&locale, Some(client_view(&request.client)), to, fields)
+            }
             Answer::Show(Ok(code)) => {
                 let client = client_view(&request.client);
                 let html = self
@@ -211,6 +225,24 @@ impl Web {
             }
             Answer::Show(Err(error)) => self.oauth_error_page(&locale, &error),
         }
+    }
+
+    /// The page that brings an answer to the client by a form. Browsers hold the client's own redirects
+    /// from there against the page's policy, so it lets forms go anywhere, as the consent page does.
+    fn send_page(
+        &self,
+        locale: &Locale,
+        client: Option<ClientView>,
+        action: String,
+        fields: Vec<(String, String)>,
+    ) -> Response {
+        let page = SendPage {
+            client,
+            action,
+            fields,
+        };
+        let html = self.pages().render_send(&page, locale);
+        self.page(StatusCode::OK, html, &Forms::Anywhere)
     }
 
     /// Tells the client that it gets nothing. Anyone can register an address to be sent to, so nobody is
@@ -224,8 +256,11 @@ impl Web {
     ) -> Response {
         let locale = self.locale(headers, None);
         let answer = answer_to.with_error(self.settings().issuer(), error);
-        let Answer::Redirect(to) = answer else {
-            return self.oauth_error_page(&locale, error);
+        let to = match answer {
+            Answer::Redirect(to) => to,
+            // the page's button is what a link would be
+            Answer::Post(to, fields) => return self.send_page(&locale, None, to, fields),
+            Answer::Show(_) => return self.oauth_error_page(&locale, error),
         };
         let is_logged_in = matches!(session(self, headers).await, Ok(Some(_)));
         if is_logged_in || answer_to.is_silent {

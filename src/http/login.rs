@@ -6,13 +6,14 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::form_urlencoded;
 
-use super::answer::{Refused, redirect};
+use super::answer::{Forms, Refused, redirect};
 use super::authorize::{check, client_view, forms_to};
 use super::pages::{LoginError as Shown, LoginPage, MissingField};
 use super::request::{Peer, address_to_brake, form, pairs};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::authorize::AuthorizationRequest;
+use crate::oauth::device::letters_of;
 use crate::oauth::discovery::path;
 use crate::oauth::login::LoginError;
 use crate::secrets::{Secret, same};
@@ -21,23 +22,74 @@ use crate::secrets::{Secret, same};
 pub(super) const LOGIN_PATH: &str = "/login";
 /// Where the consent page's "not you?" is posted.
 pub(super) const SWITCH_PATH: &str = "/login/switch";
+/// How a form's `continue` begins that leads to a device's code. No authorization request does.
+const DEVICE: &str = "/device?user_code=";
+
+/// Where a login leads, as the form's `continue` says it.
+pub(super) enum Onward<'a> {
+    /// An authorization request, and it as it came.
+    Request(Box<AuthorizationRequest>, &'a str),
+    /// A device's code.
+    Device(&'a str),
+}
+
+impl<'a> Onward<'a> {
+    /// What a form's `continue` says; `Err` is what the person sees instead.
+    async fn read(web: &Web, headers: &HeaderMap, continue_to: &'a str) -> Result<Self, Response> {
+        match continue_to.strip_prefix(DEVICE) {
+            Some(user_code) => Ok(Self::Device(user_code)),
+            None => check(web, headers, continue_to)
+                .await
+                .map(|request| Self::Request(Box::new(request), continue_to)),
+        }
+    }
+
+    pub(super) fn continue_to(&self) -> String {
+        match self {
+            Self::Request(_, raw_request) => (*raw_request).to_owned(),
+            Self::Device(user_code) => format!("{DEVICE}{user_code}"),
+        }
+    }
+
+    fn request(&self) -> Option<&AuthorizationRequest> {
+        match self {
+            Self::Request(request, _) => Some(request),
+            Self::Device(_) => None,
+        }
+    }
+
+    /// Where the browser goes once its person has logged in.
+    fn location(&self) -> String {
+        match self {
+            Self::Request(_, raw_request) => {
+                format!("{}?{}", path::AUTHORIZE, after_login(raw_request))
+            }
+            // letters only, whatever the form says
+            Self::Device(user_code) => {
+                let letters = letters_of(user_code).unwrap_or_default();
+                format!("{}?user_code={letters}", path::DEVICE_PAGE)
+            }
+        }
+    }
+}
 
 impl Web {
-    /// The login page for an authorization request; `raw_request` is what to go on with.
+    /// The login page on the way to somewhere.
     pub(super) fn login_page(
         &self,
         headers: &HeaderMap,
-        request: &AuthorizationRequest,
-        raw_request: &str,
+        onward: &Onward<'_>,
         jid: Option<&str>,
         error: Option<Shown>,
     ) -> Response {
         let (cookie, is_new) = self.form_cookie(headers);
+        let request = onward.request();
+        let hint = request.and_then(|request| request.login_hint.as_deref());
         let page = LoginPage {
             action: LOGIN_PATH.to_owned(),
-            continue_to: raw_request.to_owned(),
+            continue_to: onward.continue_to(),
             csrf: self.provider.form_token(&cookie),
-            jid: jid.or(request.login_hint.as_deref()).map(str::to_owned),
+            jid: jid.or(hint).map(str::to_owned),
             hosts: self
                 .provider
                 .config()
@@ -47,7 +99,7 @@ impl Web {
                 .map(ToString::to_string)
                 .collect(),
             error,
-            client: Some(client_view(&request.client)),
+            client: request.map(|request| client_view(&request.client)),
         };
         let status = match error {
             None | Some(Shown::WrongPassword | Shown::Missing(_)) => StatusCode::OK,
@@ -57,7 +109,8 @@ impl Web {
         };
         let locale = self.locale(headers, None);
         let html = self.pages().render_login(&page, &locale);
-        let mut response = self.page(status, html, &forms_to(&request.answer_to));
+        let forms = request.map_or(Forms::Here, |request| forms_to(&request.answer_to));
+        let mut response = self.page(status, html, &forms);
         if is_new {
             self.set_form_cookie(&mut response, &cookie);
         }
@@ -80,13 +133,13 @@ pub(super) async fn post(
     body: Body,
 ) -> Result<Response, Refused> {
     let params = form(&web, &headers, body).await?;
-    let raw_request = params.get("continue").unwrap_or("");
-    let request = match check(&web, &headers, raw_request).await {
-        Ok(request) => request,
+    let continue_to = params.get("continue").unwrap_or("");
+    let onward = match Onward::read(&web, &headers, continue_to).await {
+        Ok(onward) => onward,
         Err(response) => return Ok(response),
     };
     let username = params.get("username");
-    let again = |error| Ok(web.login_page(&headers, &request, raw_request, username, Some(error)));
+    let again = |error| Ok(web.login_page(&headers, &onward, username, Some(error)));
 
     if !is_our_form(&web, &headers, &params) {
         return again(Shown::Expired);
@@ -117,8 +170,7 @@ pub(super) async fn post(
             {
                 tracing::error!(%error, "an old browser session could not be ended");
             }
-            let mut response =
-                redirect(&format!("{}?{}", path::AUTHORIZE, after_login(raw_request)));
+            let mut response = redirect(&onward.location());
             web.set_session_cookie(&mut response, &logged_in.cookie);
             web.set_known_cookie(&mut response, &logged_in.known);
             Ok(response)
@@ -145,20 +197,20 @@ pub(super) async fn switch(
     body: Body,
 ) -> Result<Response, Refused> {
     let params = form(&web, &headers, body).await?;
-    let raw_request = params.get("continue").unwrap_or("");
-    let request = match check(&web, &headers, raw_request).await {
-        Ok(request) => request,
+    let continue_to = params.get("continue").unwrap_or("");
+    let onward = match Onward::read(&web, &headers, continue_to).await {
+        Ok(onward) => onward,
         Err(response) => return Ok(response),
     };
     if !is_our_form(&web, &headers, &params) {
-        return Ok(web.login_page(&headers, &request, raw_request, None, Some(Shown::Expired)));
+        return Ok(web.login_page(&headers, &onward, None, Some(Shown::Expired)));
     }
     if let Some(cookie) = web.session_cookie(&headers)
         && let Err(error) = web.provider.log_out(cookie).await
     {
         tracing::error!(%error, "a browser session could not be ended");
     }
-    let mut response = web.login_page(&headers, &request, raw_request, Some(""), None);
+    let mut response = web.login_page(&headers, &onward, Some(""), None);
     web.clear_session_cookie(&mut response);
     Ok(response)
 }

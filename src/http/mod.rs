@@ -6,6 +6,7 @@
 mod answer;
 mod authorize;
 mod cookies;
+mod device;
 mod discovery;
 mod explained;
 mod login;
@@ -19,6 +20,7 @@ pub mod server;
 pub mod texts;
 mod token;
 mod userinfo;
+mod validate;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,12 +1,12 @@
 //! The endpoints that clients call themselves: token, revocation, introspection.
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
-use super::answer::{Refused, json_answer};
-use super::request::{basic, form};
+use super::answer::{Refused, bearer_error, json_answer};
+use super::request::{Peer, address_to_brake, basic, bearer, form};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::clients::Credentials;
@@ -14,14 +14,18 @@ use crate::oauth::clients::Credentials;
 /// POST /oauth2/token
 pub(super) async fn token(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
     let (params, credentials) = client_request(&web, &headers, body).await?;
-    Ok(match web.provider.token(&params, &credentials).await {
-        Ok(answer) => json_answer(StatusCode::OK, &answer),
-        Err(error) => error.into_response(),
-    })
+    let from = address_to_brake(&web, peer, &headers);
+    Ok(
+        match web.provider.token(&params, &credentials, from).await {
+            Ok(answer) => json_answer(StatusCode::OK, &answer),
+            Err(error) => error.into_response(),
+        },
+    )
 }
 
 /// POST /oauth2/revoke
@@ -40,12 +44,21 @@ pub(super) async fn revoke(
     )
 }
 
-/// POST /oauth2/introspect
+/// POST /oauth2/introspect, by a client or with a token that one has for this (RFC 7662 §2.1).
 pub(super) async fn introspect(
     State(web): State<Shared>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
+    if let Some(token) = bearer(&headers) {
+        let params = form(&web, &headers, body).await?;
+        return Ok(
+            match web.provider.introspect_for_bearer(&params, token).await {
+                Ok(answer) => json_answer(StatusCode::OK, &answer),
+                Err(error) => bearer_error(&error),
+            },
+        );
+    }
     let (params, credentials) = client_request(&web, &headers, body).await?;
     Ok(
         match web
@@ -59,7 +72,7 @@ pub(super) async fn introspect(
     )
 }
 
-async fn client_request(
+pub(super) async fn client_request(
     web: &Web,
     headers: &HeaderMap,
     body: Body,

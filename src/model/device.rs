@@ -32,7 +32,7 @@ pub enum DeviceState {
     /// A person said yes.
     Approved(Approval),
     /// And the device has its tokens.
-    Redeemed,
+    Redeemed(Approval),
 }
 
 /// A person's yes.

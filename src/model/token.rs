@@ -49,3 +49,10 @@ pub struct Pair {
     /// When they were made.
     pub issued_at: Timestamp,
 }
+
+impl Pair {
+    /// How long the access token lasts, in seconds (RFC 6749 §5.1 `expires_in`).
+    pub fn expires_in(&self) -> u64 {
+        self.access_expires_at.since(self.issued_at).as_secs()
+    }
+}

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use jid::BareJid;
+
 use super::authorize::{Answer, AuthorizationRequest};
 use super::login::CurrentSession;
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
-use crate::model::{AuthorizationCode, GrantId, GrantType, Scope, ScopeSet};
+use crate::model::{AuthorizationCode, Client, GrantId, GrantType, Scope, ScopeSet};
 use crate::secrets::{TokenHash, TokenKind, mac_text, new_token, same};
 use crate::storage::StoreError;
 
@@ -21,6 +23,24 @@ pub struct Question {
     pub scopes: ScopeSet,
     /// To be sent back with the answer.
     pub ticket: String,
+}
+
+/// What a ticket is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject<'a> {
+    /// An authorization request as it came.
+    Request(&'a str),
+    /// A device's request, by the hash of its device code.
+    Device(&'a TokenHash),
+}
+
+impl Subject<'_> {
+    fn parts(&self) -> (&'static [u8], &[u8]) {
+        match self {
+            Self::Request(raw) => (b"consent", raw.as_bytes()),
+            Self::Device(hash) => (b"device", hash.as_bytes()),
+        }
+    }
 }
 
 /// The ticket is not for this browser, person, request or time.
@@ -53,29 +73,34 @@ impl Provider {
         raw_request: &str,
         current: &CurrentSession,
     ) -> Result<Question, OauthError> {
-        let scopes = self.grantable(request, current)?;
+        let scopes = self.grantable(&request.scopes, &request.client, &current.session.account)?;
+        Ok(self.ask(Subject::Request(raw_request), current, scopes))
+    }
+
+    /// The question whether `scopes` may be granted, with its ticket.
+    pub(super) fn ask(
+        &self,
+        about: Subject<'_>,
+        current: &CurrentSession,
+        scopes: ScopeSet,
+    ) -> Question {
         let until = self.now() + TICKET_TTL;
-        let ticket = self.ticket(raw_request, current, &scopes, until);
-        Ok(Question { scopes, ticket })
+        let ticket = self.ticket(about, current, &scopes, until);
+        Question { scopes, ticket }
     }
 
     /// Of what is asked for, what can be granted: XMPP scopes only where the host's module enforces
     /// them, `offline_access` only where a refresh token may be given.
-    fn grantable(
+    pub(super) fn grantable(
         &self,
-        request: &AuthorizationRequest,
-        current: &CurrentSession,
+        asked: &ScopeSet,
+        client: &Client,
+        account: &BareJid,
     ) -> Result<ScopeSet, OauthError> {
-        let enforced = self
-            .accounts
-            .enforced_scopes(&current.session.account.domain().to_owned());
-        let refreshable = request.client.metadata.may_use(GrantType::RefreshToken)
-            && self
-                .config
-                .flows
-                .allowed_grant_types
-                .contains(&GrantType::RefreshToken);
-        let scopes = request.scopes.filtered(|scope| match scope.as_str() {
+        let enforced = self.accounts.enforced_scopes(&account.domain().to_owned());
+        let refreshable = client.metadata.may_use(GrantType::RefreshToken)
+            && self.config.flows.allows(GrantType::RefreshToken);
+        let scopes = asked.filtered(|scope| match scope.as_str() {
             Scope::OFFLINE_ACCESS => refreshable,
             _ if scope.is_xmpp() => enforced.contains(scope.as_str()),
             _ => true,
@@ -110,7 +135,8 @@ impl Provider {
         ticket: &str,
         allowed: bool,
     ) -> Result<Result<Answer, NotThisForm>, StoreError> {
-        let Some(scopes) = self.scopes_of_ticket(raw_request, current, ticket) else {
+        let Some(scopes) = self.scopes_of_ticket(Subject::Request(raw_request), current, ticket)
+        else {
             return Ok(Err(NotThisForm));
         };
         let issuer = self.config.http.issuer();
@@ -121,7 +147,7 @@ impl Provider {
                 "the person said no",
             ));
         }
-        match self.grantable(request, current) {
+        match self.grantable(&request.scopes, &request.client, &current.session.account) {
             Ok(grantable) if scopes.is_subset(&grantable) => {}
             Ok(_) => return Ok(Err(NotThisForm)),
             Err(error) => return refused(error),
@@ -133,6 +159,13 @@ impl Provider {
                 ErrorCode::TemporarilyUnavailable,
                 "this account has allowed very many apps just now; try again in some minutes",
             ));
+        }
+        if request.response_type.is_implicit() {
+            return match self.answer_at_once(request, current, scopes).await {
+                Ok(Some(answer)) => Ok(Ok(answer)),
+                Ok(None) => Ok(Err(NotThisForm)),
+                Err(error) => refused(error),
+            };
         }
         let code = new_token(self.random.as_ref(), TokenKind::Code);
         let record = AuthorizationCode {
@@ -164,20 +197,21 @@ impl Provider {
     /// `until.scopes.mac`
     fn ticket(
         &self,
-        raw_request: &str,
+        about: Subject<'_>,
         current: &CurrentSession,
         scopes: &ScopeSet,
         until: Timestamp,
     ) -> String {
+        let (kind, subject) = about.parts();
         let until = until.as_unix().to_string();
         let scopes = scopes.to_string();
         let mac = mac_text(
             &self.form_key,
             &[
-                b"consent",
+                kind,
                 current.hash.as_bytes(),
                 current.session.account.as_str().as_bytes(),
-                raw_request.as_bytes(),
+                subject,
                 scopes.as_bytes(),
                 until.as_bytes(),
             ],
@@ -186,16 +220,16 @@ impl Provider {
     }
 
     /// The scopes that were shown with this ticket, if it was made for all this and is not too old.
-    fn scopes_of_ticket(
+    pub(super) fn scopes_of_ticket(
         &self,
-        raw_request: &str,
+        about: Subject<'_>,
         current: &CurrentSession,
         ticket: &str,
     ) -> Option<ScopeSet> {
         let mut parts = ticket.splitn(3, '|');
         let until = Timestamp::from_unix(parts.next()?.parse().ok()?);
         let scopes: ScopeSet = parts.next()?.parse().ok()?;
-        let expected = self.ticket(raw_request, current, &scopes, until);
+        let expected = self.ticket(about, current, &scopes, until);
         (same(&expected, ticket) && until > self.now()).then_some(scopes)
     }
 

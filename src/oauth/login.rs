@@ -3,9 +3,10 @@
 use jid::BareJid;
 
 use super::Provider;
+use super::cache::Epoch;
 use crate::accounts::{PasswordCheck, Unavailable};
 use crate::limits::{AddressKey, RetryAfter};
-use crate::model::BrowserSession;
+use crate::model::{BrowserSession, EndReason, Generation, Grant};
 use crate::secrets::{Secret, TokenHash, TokenKind, mac_text, new_token, random_text, same};
 use crate::storage::StoreError;
 
@@ -37,6 +38,14 @@ pub enum LoginError {
     Store(StoreError),
 }
 
+/// A right password.
+pub(super) struct Proved {
+    /// The account's generation with it.
+    pub(super) generation: Option<Generation>,
+    /// How far the account's changes had come before it was looked at.
+    before: Epoch,
+}
+
 /// A browser session as its cookie shows it.
 #[derive(Clone, Debug)]
 pub struct CurrentSession {
@@ -47,9 +56,7 @@ pub struct CurrentSession {
 }
 
 impl Provider {
-    /// Logs a browser in. Each wrong password counts against the account and the address; a right one,
-    /// or a server that could not be asked, does not. `known` is what the browser shows of
-    /// [`LoggedIn::known`].
+    /// Logs a browser in. `known` is what it shows of [`LoggedIn::known`].
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -60,6 +67,40 @@ impl Provider {
         from: AddressKey,
         known: Option<&str>,
     ) -> Result<LoggedIn, LoginError> {
+        let proved = self.check_password(account, password, from, known).await?;
+        let now = self.now();
+        let cookie = new_token(self.random.as_ref(), TokenKind::Session);
+        let session = BrowserSession {
+            account: account.clone(),
+            auth_time: now,
+            generation: proved.generation.clone(),
+            expires_at: now + self.config.tokens.session_ttl,
+        };
+        let hash = TokenHash::of(&cookie);
+        let saved = self.store.save_session(&hash, &session).await;
+        saved.map_err(LoginError::Store)?;
+        if self.account_changes.of(account) != proved.before {
+            // the password that was right a moment ago may be so no more
+            let ended = self.store.end_session(&hash).await;
+            ended.map_err(LoginError::Store)?;
+            return Err(LoginError::Unavailable(Unavailable::Busy));
+        }
+        tracing::info!(%account, "logged in to the pages");
+        Ok(LoggedIn {
+            cookie: Secret::new(cookie),
+            known: self.new_mark(account),
+        })
+    }
+
+    /// Whether the password is right, for something that will be stored. Each wrong one counts against
+    /// the account and the address; a right one, or a server that could not be asked, does not.
+    pub(super) async fn check_password(
+        &self,
+        account: &BareJid,
+        password: &Secret,
+        from: AddressKey,
+        known: Option<&str>,
+    ) -> Result<Proved, LoginError> {
         let now = self.now();
         let is_known = known.is_some_and(|mark| self.is_mark(account, mark));
         let whose = (account.clone(), IsKnown(is_known));
@@ -87,27 +128,21 @@ impl Provider {
         self.rows_of_account
             .take(account, now)
             .map_err(LoginError::TooManyTries)?;
-        let cookie = new_token(self.random.as_ref(), TokenKind::Session);
-        let session = BrowserSession {
-            account: account.clone(),
-            auth_time: now,
-            generation,
-            expires_at: now + self.config.tokens.session_ttl,
-        };
-        let hash = TokenHash::of(&cookie);
-        let saved = self.store.save_session(&hash, &session).await;
-        saved.map_err(LoginError::Store)?;
-        if self.account_changes.of(account) != before {
-            // the password that was right a moment ago may be so no more
-            let ended = self.store.end_session(&hash).await;
-            ended.map_err(LoginError::Store)?;
-            return Err(LoginError::Unavailable(Unavailable::Busy));
+        Ok(Proved { generation, before })
+    }
+
+    /// Ends a grant again whose account has changed while it was being given.
+    pub(super) async fn still_proved(
+        &self,
+        grant: &Grant,
+        proved: &Proved,
+    ) -> Result<(), LoginError> {
+        if self.account_changes.of(&grant.account) == proved.before {
+            return Ok(());
         }
-        tracing::info!(%account, "logged in to the pages");
-        Ok(LoggedIn {
-            cookie: Secret::new(cookie),
-            known: self.new_mark(account),
-        })
+        let ended = self.end_grant(&grant.id, EndReason::PasswordChanged).await;
+        ended.map_err(LoginError::Store)?;
+        Err(LoginError::Unavailable(Unavailable::Busy))
     }
 
     /// The mark of a browser that has logged in to `account`: `id.mac`. It names no account and opens

@@ -70,7 +70,8 @@ pub(crate) async fn a_device_reads_as_it_was_saved_and_then_as_it_was_answered(s
     let approved = DeviceState::Approved(approval(&grant));
     assert_eq!(state(&store).await, approved);
     assert_eq!(redeem(&store, &grant, "0").await, Redeemed::Done);
-    assert_eq!(state(&store).await, DeviceState::Redeemed);
+    let redeemed = DeviceState::Redeemed(approval(&grant));
+    assert_eq!(state(&store).await, redeemed);
     assert!(has_access(&store, "0").await && is_live(&store, &grant).await);
 }
 

@@ -2,8 +2,9 @@
 //! with when they are read.
 
 use super::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage,
-    ErrorTitle, LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount,
+    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, DeviceDonePage, DeviceError,
+    DevicePage, DeviceView, ErrorLink, ErrorPage, ErrorTitle, LinkText, LoginError, LoginPage,
+    MissingField, ScopeView, SendPage, SendsTo, SwitchAccount,
 };
 
 fn full_client() -> ClientView {
@@ -62,6 +63,7 @@ pub(super) fn consent() -> Vec<ConsentPage> {
         account: "alice@example.com".into(),
         scopes: scopes(&["openid"]),
         sends_to: SendsTo::new("https://app.example/callback"),
+        device: None,
         action: "/oauth2/authorize".into(),
         request: "response_type=code".into(),
         ticket: "ticket".into(),
@@ -92,7 +94,47 @@ pub(super) fn consent() -> Vec<ConsentPage> {
         sends_to: SendsTo::Code,
         ..bare.clone()
     };
-    vec![full, by_code, bare]
+    let on_device = ConsentPage {
+        sends_to: SendsTo::Device,
+        device: Some(DeviceView {
+            code: "WDJB-MJHT".into(),
+            asked_from: "203.0.113.5".into(),
+            minutes: 2,
+        }),
+        ..full.clone()
+    };
+    vec![full, by_code, on_device, bare]
+}
+
+pub(super) fn device() -> Vec<DevicePage> {
+    let page = |error| DevicePage {
+        action: "/device".into(),
+        user_code: "WDJB-MJHT".into(),
+        error,
+    };
+    vec![
+        page(None),
+        page(Some(DeviceError::Unknown)),
+        page(Some(DeviceError::TooManyTries { seconds: 30 })),
+        page(Some(DeviceError::TooManyTries { seconds: 600 })),
+    ]
+}
+
+pub(super) fn device_done() -> Vec<DeviceDonePage> {
+    let page = |allowed| DeviceDonePage {
+        client: full_client(),
+        allowed,
+    };
+    vec![page(true), page(false)]
+}
+
+pub(super) fn send() -> Vec<SendPage> {
+    let page = |client| SendPage {
+        client,
+        action: "https://app.example/callback".into(),
+        fields: vec![("code".into(), "xoc_sample".into())],
+    };
+    vec![page(Some(full_client())), page(None)]
 }
 
 pub(super) fn error() -> Vec<ErrorPage> {

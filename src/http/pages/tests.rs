@@ -182,7 +182,9 @@ fn an_app_that_cannot_be_verified_is_said_to_be_so() {
     let pages = pages();
     let en = pages.locale(None, None);
     let notice = "We cannot verify who made this app";
-    let [native, by_code, web] = samples::consent().try_into().unwrap();
+    let [native, by_code, on_device, web] = samples::consent().try_into().unwrap();
+    let html = pages.render_consent(&on_device, &en).unwrap();
+    assert!(html.contains(notice) && html.contains("Does your own device show this code"));
     assert!(pages.render_consent(&native, &en).unwrap().contains(notice));
     assert!(
         pages
@@ -226,6 +228,7 @@ fn every_text_that_a_template_names_exists_and_every_text_is_used() {
     for source in [
         include_str!("login.rs"),
         include_str!("consent.rs"),
+        include_str!("device.rs"),
         include_str!("notices.rs"),
         include_str!("../pages.rs"),
     ] {

@@ -5,7 +5,6 @@ use crate::oauth::authorize::is_pkce_text;
 use crate::oauth::token::Issued;
 use crate::oauth::{OauthError, Params, Provider};
 use crate::secrets::TokenHash;
-use crate::storage::Redeemed;
 
 pub(in crate::oauth) async fn authorization_code(
     provider: &Provider,
@@ -48,30 +47,12 @@ pub(in crate::oauth) async fn authorization_code(
     };
     let with_refresh = provider.gives_refresh_token(client, &record.scopes);
     let pair = provider.new_pair(record.scopes, with_refresh);
-    match provider
+    let redeemed = provider
         .store
         .redeem_code(&hash, client, &grant, &pair.stored, now)
-        .await?
-    {
-        Redeemed::Done => {
-            tracing::info!(
-                account = %grant.account, client = grant.client_name, grant = %grant.id,
-                scope = %grant.scopes, "granted"
-            );
-            provider.keep_few(&grant).await?;
-            Ok(Issued { grant, pair })
-        }
-        // RFC 6749 §4.1.2: revoke all tokens previously issued based on that code
-        Redeemed::Replayed(ended) => {
-            tracing::warn!(
-                account = %grant.account, client = grant.client_name, grant = %grant.id,
-                "a used code was shown again: what it gave has been revoked"
-            );
-            provider.after_end(&ended);
-            Err(unknown())
-        }
-        Redeemed::Unknown => Err(unknown()),
-    }
+        .await?;
+    let issued = provider.redeemed(redeemed, grant, pair).await?;
+    issued.ok_or_else(unknown)
 }
 
 /// RFC 6749 §4.1.3: required and identical, if the authorization request had one.

@@ -189,14 +189,19 @@ fn device(row: &Row<'_>) -> Result<DeviceCode> {
     let state = match decision.as_deref() {
         None => DeviceState::Pending,
         Some("denied") => DeviceState::Denied,
-        Some("approved") if consumed => DeviceState::Redeemed,
-        Some("approved") => DeviceState::Approved(Approval {
-            grant_id: GrantId::new(rows::text(row, 7)?),
-            account: rows::account(row, 8)?,
-            scopes: rows::scopes(row, 10)?,
-            auth_time: rows::moment(row, 11)?,
-            generation: rows::generation(row, 12)?,
-        }),
+        Some("approved") => {
+            let approval = Approval {
+                grant_id: GrantId::new(rows::text(row, 7)?),
+                account: rows::account(row, 8)?,
+                scopes: rows::scopes(row, 10)?,
+                auth_time: rows::moment(row, 11)?,
+                generation: rows::generation(row, 12)?,
+            };
+            match consumed {
+                true => DeviceState::Redeemed(approval),
+                false => DeviceState::Approved(approval),
+            }
+        }
         Some(other) => return Err(rows::unexpected(other)),
     };
     Ok(DeviceCode {
