@@ -48,10 +48,14 @@ mod devices;
 mod discovery;
 #[path = "http/id_tokens.rs"]
 mod id_tokens;
+#[path = "http/implicit.rs"]
+mod implicit;
 #[path = "http/introspection.rs"]
 mod introspection;
 #[path = "http/login.rs"]
 mod login;
+#[path = "http/other_grants.rs"]
+mod other_grants;
 #[path = "http/pages.rs"]
 mod pages;
 #[path = "http/pkce.rs"]
@@ -72,3 +76,5 @@ mod scopes;
 mod standard_client;
 #[path = "http/userinfo.rs"]
 mod userinfo;
+#[path = "http/validate.rs"]
+mod validate;
