@@ -181,6 +181,8 @@ pub struct Site {
     pub service_documentation: Option<Url>,
     /// Languages of the pages.
     pub locales: Vec<String>,
+    /// What pages may load (CSP), in the place of what the built-in ones need.
+    pub security_policy: Option<String>,
 }
 
 /// `[tokens]`: how long things last.

@@ -46,6 +46,7 @@ pub(super) fn site(section: &Section<'_>) -> Site {
     if locales.is_empty() {
         section.problem("locales", "must name at least one language");
     }
+    let security_policy = section.text("security_policy", security_policy);
     Site {
         site_name,
         template_path,
@@ -55,7 +56,31 @@ pub(super) fn site(section: &Section<'_>) -> Site {
         logo_url,
         service_documentation,
         locales,
+        security_policy,
     }
+}
+
+/// Directives of a Content-Security-Policy. What guards the pages whatever they load is not for a
+/// setting to weaken.
+fn security_policy(text: &str) -> Result<String, String> {
+    let text = text.trim().trim_end_matches(';');
+    let is_text = |b: u8| (0x20..0x7f).contains(&b) && b != b',';
+    if text.is_empty() || !text.bytes().all(is_text) {
+        return Err(expected(
+            "directives such as \"default-src 'self'\", in ASCII and without a comma",
+            &quoted(text),
+        ));
+    }
+    for directive in text.split(';') {
+        let name = directive.split_whitespace().next().unwrap_or("");
+        let name = name.to_ascii_lowercase();
+        if ["frame-ancestors", "base-uri", "form-action"].contains(&name.as_str()) {
+            return Err(format!(
+                "must not hold {name}: the pages' own guards them against other sites"
+            ));
+        }
+    }
+    Ok(text.to_owned())
 }
 
 pub(super) fn tokens(section: &Section<'_>) -> Tokens {
@@ -134,6 +159,10 @@ const GRANT_TYPES: [GrantType; 5] = [
 pub(super) fn flows(section: &Section<'_>) -> Flows {
     let allowed_grant_types = section
         .list("allowed_grant_types", |text| {
+            // Prosody's short word for it
+            if text == "device_code" {
+                return Ok(GrantType::DeviceCode);
+            }
             one_of(&GRANT_TYPES.map(|it| (it.as_str(), it)), text)
         })
         .unwrap_or_else(|| GRANT_TYPES[..3].to_vec());

@@ -16,6 +16,7 @@ mod answers;
 mod accounts;
 mod check;
 mod demo;
+mod devices;
 mod ejabberd;
 mod harness;
 mod main_job;

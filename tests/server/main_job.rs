@@ -16,13 +16,13 @@ use crate::support::release::servers;
 use crate::support::wait::until;
 use xmpp_oauth::xmpp::c2s::Bearer;
 
-fn picture(name: &str) -> PathBuf {
+pub(crate) fn picture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("screenshots")
         .join(name)
 }
 
-async fn click(browser: &Browser, css: &str) {
+pub(crate) async fn click(browser: &Browser, css: &str) {
     let found = browser
         .client
         .wait()
@@ -32,7 +32,7 @@ async fn click(browser: &Browser, css: &str) {
     found.unwrap().click().await.unwrap();
 }
 
-async fn type_into(browser: &Browser, css: &str, text: &str) {
+pub(crate) async fn type_into(browser: &Browser, css: &str, text: &str) {
     let found = browser
         .client
         .wait()
@@ -43,7 +43,7 @@ async fn type_into(browser: &Browser, css: &str, text: &str) {
 }
 
 /// Where the browser was sent: nothing listens there, so it shows an error of its own at that address.
-async fn sent_to(browser: &Browser) -> Url {
+pub(crate) async fn sent_to(browser: &Browser) -> Url {
     until("the redirect to the app", LIMIT, async || {
         browser
             .client
@@ -56,7 +56,7 @@ async fn sent_to(browser: &Browser) -> Url {
 }
 
 /// The page needs no scrolling sideways.
-async fn assert_fits(browser: &Browser, page: &str) {
+pub(crate) async fn assert_fits(browser: &Browser, page: &str) {
     let script = "return document.documentElement.scrollWidth <= innerWidth";
     let fits = browser.client.execute(script, Vec::new()).await.unwrap();
     assert_eq!(

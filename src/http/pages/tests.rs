@@ -12,6 +12,7 @@ fn site() -> Site {
         terms_url: None,
         service_documentation: None,
         locales: Vec::new(),
+        security_policy: None,
     }
 }
 
@@ -30,10 +31,17 @@ fn every_page(pages: &Pages) -> Vec<String> {
     let consent = consent.iter().map(|it| pages.render_consent(it, &en));
     let error = error.iter().map(|it| pages.render_error(it, &en));
     let code = code.iter().map(|it| pages.render_code(it, &en));
+    let (device, done, send) = (samples::device(), samples::device_done(), samples::send());
+    let device = device.iter().map(|it| pages.render_device(it, &en));
+    let done = done.iter().map(|it| pages.render_device_done(it, &en));
+    let send = send.iter().map(|it| pages.render_send(it, &en));
     login
         .chain(consent)
         .chain(error)
         .chain(code)
+        .chain(device)
+        .chain(done)
+        .chain(send)
         .collect::<Result<_, _>>()
         .unwrap()
 }
