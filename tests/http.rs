@@ -68,6 +68,8 @@ mod redirects;
 mod refresh;
 #[path = "http/registration.rs"]
 mod registration;
+#[path = "http/rest_sh.rs"]
+mod rest_sh;
 #[path = "http/revocation.rs"]
 mod revocation;
 #[path = "http/scopes.rs"]
