@@ -1,8 +1,9 @@
 //! The endpoint for resource servers that can only GET with a bearer token.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Uri, header};
+use percent_encoding::percent_decode_str;
 
 use super::Shared;
 use super::answer::{json_answer, set};
@@ -10,11 +11,9 @@ use super::request::bearer;
 use crate::oauth::ErrorCode;
 
 /// GET /oauth2/validate/HOST
-pub(super) async fn get(
-    State(web): State<Shared>,
-    Path(host): Path<String>,
-    headers: HeaderMap,
-) -> Response {
+pub(super) async fn get(State(web): State<Shared>, uri: Uri, headers: HeaderMap) -> Response {
+    let (_, host) = uri.path().rsplit_once('/').unwrap_or_default();
+    let host = percent_decode_str(host).decode_utf8_lossy();
     let error = match web.provider.validate(&host, bearer(&headers)).await {
         Ok(who) => return json_answer(StatusCode::OK, &who),
         Err(error) => error,

@@ -164,6 +164,10 @@ impl Provider {
             return match self.answer_at_once(request, current, scopes).await {
                 Ok(Some(answer)) => Ok(Ok(answer)),
                 Ok(None) => Ok(Err(NotThisForm)),
+                // RFC 6749 §4.2.2.1 has no invalid_grant: that is the token endpoint's word
+                Err(error) if error.code == ErrorCode::InvalidGrant => {
+                    refused(OauthError::new(ErrorCode::AccessDenied, error.description))
+                }
                 Err(error) => refused(error),
             };
         }

@@ -159,7 +159,7 @@ async fn an_account_that_has_changed_unseen_gives_no_token() {
     let answer = world.decide(&mut browser, &page, "allow").await;
     let to = crate::answers::told_at(&answer);
     assert_eq!(parameter(&to, "access_token"), None, "{to}");
-    assert!(parameter(&to, "error").is_some(), "{to}");
+    assert_eq!(parameter(&to, "error").as_deref(), Some("access_denied"));
     assert!(world.grants().await.is_empty());
 }
 

@@ -273,6 +273,24 @@ async fn client_credentials_are_for_confidential_clients_that_may_introspect() {
 }
 
 #[tokio::test]
+async fn a_resource_server_that_never_stops_asking_costs_no_other_its_token() {
+    let world = World::with(&format!("{ON}\nflows.password_clients = ['x']")).await;
+    let (greedy, other) = (register(&world).await, register(&world).await);
+    let settings = format!(
+        "{ON}\nflows.password_clients = ['x']\nintrospection.allowed = ['{}', '{}']",
+        greedy.id, other.id
+    );
+    let world = world.reconfigured(&settings).await;
+    let token = own_token(&world, &other).await;
+    for _ in 0..205 {
+        own_token(&world, &greedy).await;
+    }
+    assert_eq!(world.grants().await.len(), 201, "it loses its own oldest");
+    let said = world.introspect(&other, text(&token, "access_token")).await;
+    assert_eq!(said["active"], true);
+}
+
+#[tokio::test]
 async fn client_credentials_give_no_scope() {
     let (world, app) = world().await;
     let fields = [("grant_type", "client_credentials"), ("scope", "xmpp")];
