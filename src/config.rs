@@ -16,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jid::{DomainPart, DomainRef};
 use url::Url;
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub introspection: Introspection,
     /// `[limits]`
     pub limits: Limits,
+    /// `[audit]`
+    pub audit: Audit,
     /// `[log]`
     pub log: Log,
     /// Where `serve` listens for the other commands.
@@ -64,7 +67,7 @@ pub struct Component {
     pub server: String,
     /// Whether the link may leave the machine although it is plaintext.
     pub allow_plaintext_network: bool,
-    /// The largest stanza taken from the server, in bytes.
+    /// The largest stanza taken from the server or sent to it, in bytes.
     pub max_stanza_size: usize,
     /// How long to wait for the server's answer to a question.
     pub timeout: Duration,
@@ -133,7 +136,7 @@ pub struct Http {
     /// The issuer: where people and clients reach us, without a trailing slash.
     pub public_url: Url,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<IpNet>,
     /// Where health and metrics listen; `None` for nowhere.
     pub ops_listen: Option<SocketAddr>,
 }
@@ -152,6 +155,13 @@ impl Http {
     /// Whether people reach us over TLS.
     pub fn is_https(&self) -> bool {
         self.public_url.scheme() == "https"
+    }
+
+    /// Whether what `proxy` says of whom it speaks for is believed.
+    pub fn trusts(&self, proxy: IpAddr) -> bool {
+        self.trusted_proxies
+            .iter()
+            .any(|trusted| trusted.contains(&proxy))
     }
 }
 
@@ -283,6 +293,13 @@ pub struct Limits {
     pub registrations_per_address: u32,
     /// Access tokens kept in memory.
     pub cached_tokens: usize,
+}
+
+/// `[audit]`: what is kept about people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Whether the addresses that people and apps come from are kept.
+    pub addresses: bool,
 }
 
 /// `[log]`

@@ -544,8 +544,13 @@ fn addresses_are_checked() {
     );
     refused(
         "http",
-        "trusted_proxies = [\"10.0.0.0/8\"]",
-        &["an IP address"],
+        "trusted_proxies = [\"proxy.example\"]",
+        &["an IP address or a network"],
+    );
+    refused(
+        "http",
+        "trusted_proxies = [\"0.0.0.0/0\"]",
+        &["an IP address or a network"],
     );
     refused(
         "component",

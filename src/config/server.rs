@@ -1,9 +1,10 @@
 //! The sections about this machine: the link, the XMPP server, the listeners and the database.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
 
 use super::reader::Section;
@@ -181,13 +182,15 @@ pub(super) fn http(section: &Section<'_>) -> Option<Http> {
     );
     let trusted_proxies = section
         .list("trusted_proxies", |text| {
-            text.parse::<IpAddr>()
-                .map_err(|_| expected("an IP address", &quoted(text)))
+            network(text).ok_or_else(|| {
+                let network = "an IP address or a network such as \"10.0.0.0/8\"";
+                expected(network, &quoted(text))
+            })
         })
         .unwrap_or_else(|| {
             vec![
-                IpAddr::from([127, 0, 0, 1]),
-                IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+                IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
             ]
         });
     let ops_listen = section
@@ -210,6 +213,15 @@ pub(super) fn http(section: &Section<'_>) -> Option<Http> {
         trusted_proxies,
         ops_listen,
     })
+}
+
+/// An address is a network of one; IPv4 written as IPv6 is IPv4, as it is among the addresses that ask.
+/// The whole world is none: everybody would be believed about who they are.
+fn network(text: &str) -> Option<IpNet> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Some(IpNet::from(address.to_canonical())),
+        Err(_) => text.parse().ok().filter(|net: &IpNet| net.prefix_len() > 0),
+    }
 }
 
 fn listening(text: &str) -> Value<SocketAddr> {

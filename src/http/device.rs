@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
 use super::answer::{Forms, Refused, json_answer};
-use super::authorize::{client_view, session};
-use super::login::{Onward, SWITCH_PATH};
+use super::authorize::client_view;
+use super::login::{Goal, SWITCH_PATH};
 use super::pages::{
     ConsentPage, DeviceDonePage, DeviceError, DevicePage, DeviceView, ScopeView, SendsTo,
     SwitchAccount,
@@ -17,6 +17,7 @@ use super::request::{Peer, address_to_brake, client_address, form, pairs, params
 use super::token::client_request;
 use super::{Shared, Web};
 use crate::model::GrantType;
+use crate::oauth::consent::Decision;
 use crate::oauth::device::{DeviceDecided, DeviceQuestion, NoDevice, grouped, letters_of};
 use crate::oauth::discovery::path;
 use crate::oauth::login::CurrentSession;
@@ -67,15 +68,15 @@ pub(super) async fn decide(
             return Err(Refused::new(StatusCode::BAD_REQUEST, sentence));
         }
     };
-    let Ok(Some(current)) = session(&web, &headers).await else {
+    let Ok(Some(current)) = web.session(&headers).await else {
         return Ok(ask(&web, peer, &headers, typed).await);
     };
-    let from = address_to_brake(&web, peer, &headers);
-    let ticket = params.get("ticket").unwrap_or("");
-    let decided = web
-        .provider
-        .decide_device(typed, &current, from, ticket, allowed)
-        .await;
+    let decision = Decision {
+        ticket: params.get("ticket").unwrap_or(""),
+        allowed,
+        from: client_address(&web, peer, &headers),
+    };
+    let decided = web.provider.decide_device(typed, &current, decision).await;
     Ok(match decided {
         Ok(DeviceDecided::Done(client)) => {
             let page = DeviceDonePage {
@@ -106,9 +107,9 @@ async fn ask(web: &Web, peer: Peer, headers: &HeaderMap, typed: &str) -> Respons
     let Some(letters) = letters_of(typed) else {
         return code_page(web, headers, typed, Some(DeviceError::Unknown));
     };
-    let current = match session(web, headers).await {
+    let current = match web.session(headers).await {
         Ok(Some(current)) => current,
-        Ok(None) => return web.login_page(headers, &Onward::Device(&letters), None, None),
+        Ok(None) => return web.login_page(headers, &Goal::device(&letters), None, None),
         Err(error) => return web.oauth_error_page(&web.locale(headers, None), &error),
     };
     let from = address_to_brake(web, peer, headers);
@@ -143,7 +144,7 @@ fn question_page(
         switch_account: Some(SwitchAccount {
             action: SWITCH_PATH.to_owned(),
             csrf: web.provider.form_token(&form_cookie),
-            continue_to: Onward::Device(&asked.user_code).continue_to(),
+            continue_to: Goal::device(&asked.user_code).text().to_owned(),
         }),
     };
     let html = web

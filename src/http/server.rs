@@ -68,15 +68,17 @@ pub async fn serve(
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
         let router = router.clone();
+        let place = Arc::new(place);
+        let connections_place = Arc::clone(&place);
         let service = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
             request.extensions_mut().insert(Peer(peer));
             let mut router = router.clone();
             let carried_out = request.method() == Method::POST;
+            let place = Arc::clone(&place);
             let answering = async move {
-                router
-                    .call(request)
-                    .await
-                    .unwrap_or_else(|never| match never {})
+                let answer = router.call(request).await;
+                drop(place);
+                answer.unwrap_or_else(|never| match never {})
             };
             async move {
                 Ok::<_, Infallible>(match carried_out {
@@ -93,20 +95,24 @@ pub async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended badly");
             }
-            drop(place);
+            drop(connections_place);
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    let all_ended = async {
+        graceful.shutdown().await;
+        // and what is carried out for those who have hung up
+        let all = u32::try_from(limits.max_connections).unwrap_or(u32::MAX);
+        let _ = places.acquire_many(all).await;
+    };
+    if tokio::time::timeout(DRAIN, all_ended).await.is_err() {
         tracing::warn!("some requests were still under way when the program stopped");
     }
 }
 
 /// A request that changes something is carried out to its end, even if whoever sent it hangs up meanwhile:
-/// what the storage has committed must reach the caches and the server, too.
+/// what the storage has committed must reach the caches and the server, too. It keeps the connection's place
+/// until then.
 async fn to_the_end(answering: impl Future<Output = Response> + Send + 'static) -> Response {
     match tokio::spawn(answering).await {
         Ok(response) => response,

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
 use super::answer::{Refused, bearer_error, json_answer};
-use super::request::{Peer, address_to_brake, basic, bearer, form};
+use super::request::{Peer, basic, bearer, client_address, form};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::clients::Credentials;
@@ -18,8 +18,8 @@ pub(super) async fn token(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
+    let from = client_address(&web, peer, &headers);
     let (params, credentials) = client_request(&web, &headers, body).await?;
-    let from = address_to_brake(&web, peer, &headers);
     Ok(
         match web.provider.token(&params, &credentials, from).await {
             Ok(answer) => json_answer(StatusCode::OK, &answer),

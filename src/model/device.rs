@@ -1,5 +1,7 @@
 //! Device codes (RFC 8628): a program without a browser asks, a person answers on another device.
 
+use std::net::IpAddr;
+
 use jid::BareJid;
 
 use super::{ClientId, Generation, GrantId, ScopeSet};
@@ -44,6 +46,8 @@ pub struct Approval {
     pub account: BareJid,
     /// To what.
     pub scopes: ScopeSet,
+    /// The address that they said it from, where it is kept.
+    pub granted_from: Option<IpAddr>,
     /// When they last gave their password.
     pub auth_time: Timestamp,
     /// The account's generation when they did.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::clients::Credentials;
-use super::consent::{Question, Subject};
+use super::consent::{Decision, Question, Subject};
 use super::discovery::path;
 use super::login::CurrentSession;
 use super::{ErrorCode, OauthError, Params, Provider};
@@ -206,11 +206,16 @@ impl Provider {
         &self,
         user_code: &str,
         current: &CurrentSession,
-        from: AddressKey,
-        ticket: &str,
-        allowed: bool,
+        decision: Decision<'_>,
     ) -> Result<DeviceDecided, NoDevice> {
-        let (_, hash, device, client) = self.find_device(user_code, current, from).await?;
+        let Decision {
+            ticket,
+            allowed,
+            from,
+        } = decision;
+        let (_, hash, device, client) = self
+            .find_device(user_code, current, address_key(from))
+            .await?;
         let subject = Subject::Device(&hash);
         let Some(scopes) = self.scopes_of_ticket(subject, current, ticket) else {
             return Ok(DeviceDecided::NotThisForm);
@@ -231,6 +236,7 @@ impl Provider {
                     grant_id: GrantId::random(self.random.as_ref()),
                     account: account.clone(),
                     scopes,
+                    granted_from: self.kept(from),
                     auth_time: current.session.auth_time,
                     generation: current.session.generation.clone(),
                 };

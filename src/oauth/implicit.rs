@@ -1,6 +1,8 @@
 //! Tokens from the authorization endpoint itself (RFC 6749 §4.2; OIDC Core §3.2). Off unless the
 //! operator lets old clients have it (RFC 9700 §2.1.2): no refresh token, and never in a query.
 
+use std::net::IpAddr;
+
 use super::authorize::{Answer, AuthorizationRequest};
 use super::login::CurrentSession;
 use super::{OauthError, Provider};
@@ -16,6 +18,7 @@ impl Provider {
         request: &AuthorizationRequest,
         current: &CurrentSession,
         scopes: ScopeSet,
+        from: IpAddr,
     ) -> Result<Option<Answer>, OauthError> {
         let (client, session) = (&request.client, &current.session);
         self.check_account(&session.account, session.generation.as_ref())
@@ -28,6 +31,9 @@ impl Provider {
             client_name: client.metadata.client_name.clone(),
             scopes: scopes.clone(),
             created_at: now,
+            granted_from: self.kept(from),
+            last_used_at: now,
+            last_used_from: None,
             auth_time: session.auth_time,
             nonce: request.nonce.clone(),
             generation: session.generation.clone(),
@@ -36,7 +42,7 @@ impl Provider {
         let response = request.response_type;
         let pair = response
             .has_token()
-            .then(|| self.new_pair(scopes.clone(), false));
+            .then(|| self.new_pair(scopes.clone(), false, from));
         let access_token = pair.as_ref().map(|pair| &pair.access_token);
         let id_token = match response.has_id_token() {
             true => Some(self.sign_id_token(&grant, now, access_token).await?),

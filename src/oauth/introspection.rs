@@ -108,6 +108,7 @@ impl Provider {
             match access.filter(|access| asker.may_know_of(&access.grant)) {
                 None => json!({ "active": false }),
                 Some(access) => {
+                    self.used(&access, None);
                     let mut answer = self.describe(
                         &access.grant,
                         &access.scopes,
@@ -165,7 +166,7 @@ impl Provider {
         } else {
             answer["scope"] = scopes.to_string().into();
             answer["username"] = grant.account.to_string().into();
-            answer["sub"] = subject(grant).into();
+            answer["sub"] = subject(&grant.account).into();
             answer["aud"] = grant.account.domain().as_str().into();
         }
         if let Some(expires_at) = expires_at {

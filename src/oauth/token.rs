@@ -1,12 +1,13 @@
 //! The token endpoint (RFC 6749 §3.2): what all grants share. The client is authenticated, the grant
 //! type checked and the answer written here; a grant fills in only what is its own.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use super::clients::Credentials;
 use super::issue::NewPair;
 use super::{ErrorCode, OauthError, Params, Provider, grants};
-use crate::limits::AddressKey;
 use crate::model::{Client, Grant, GrantType};
 use crate::secrets::Secret;
 use crate::storage::Redeemed;
@@ -49,7 +50,7 @@ pub(super) struct Issued {
 }
 
 impl Provider {
-    /// Answers a token request.
+    /// Answers a token request that comes `from` an address.
     ///
     /// # Errors
     /// RFC 6749 §5.2.
@@ -57,7 +58,7 @@ impl Provider {
         &self,
         params: &Params,
         credentials: &Credentials,
-        from: AddressKey,
+        from: IpAddr,
     ) -> Result<TokenAnswer, OauthError> {
         let client = self.authenticate_client(credentials).await?;
         let grant_type = self.check_grant_type(params, &client)?;
@@ -65,17 +66,17 @@ impl Provider {
         self.keys.ready().await?;
         let issued = match grant_type {
             GrantType::AuthorizationCode => {
-                grants::authorization_code(self, &client, params).await?
+                grants::authorization_code(self, &client, params, from).await?
             }
-            GrantType::RefreshToken => grants::refresh_token(self, &client, params).await?,
-            GrantType::DeviceCode => grants::device_code(self, &client, params).await?,
+            GrantType::RefreshToken => grants::refresh_token(self, &client, params, from).await?,
+            GrantType::DeviceCode => grants::device_code(self, &client, params, from).await?,
             GrantType::Password => {
                 self.check_may_begin(&client, grant_type)?;
                 grants::password(self, &client, params, from).await?
             }
             GrantType::ClientCredentials => {
                 self.check_may_begin(&client, grant_type)?;
-                grants::client_credentials(self, &client, params).await?
+                grants::client_credentials(self, &client, params, from).await?
             }
             GrantType::Implicit => return Err(self.not_offered()),
         };

@@ -36,7 +36,7 @@ impl Provider {
         }
         Ok(json!({
             "preferred_username": username.as_str(),
-            "sub": subject(&access.grant),
+            "sub": subject(&access.grant.account),
             "scope": access.scopes.to_string(),
         }))
     }

@@ -11,8 +11,9 @@ use super::c2s::PasswordLogin;
 use super::iq::Kind;
 use super::ns;
 use super::server::{generation, senseless, username};
-use crate::accounts::{PasswordCheck, Unavailable};
+use crate::accounts::{AccountStatus, Accounts as _, PasswordCheck, Unavailable};
 use crate::config::{Authentication, Xmpp};
+use crate::model::Generation;
 use crate::secrets::Secret;
 
 /// How many may wait for each that is with the server.
@@ -70,11 +71,30 @@ impl Checks {
             Authentication::Module => ask(server, account, password).await,
             Authentication::C2s => {
                 let login = self.login.check(account, password);
-                timeout(server.config.component.timeout, login)
+                let is_right = timeout(server.config.component.timeout, login)
                     .await
-                    .map_err(|_| Unavailable::TimedOut)?
+                    .map_err(|_| Unavailable::TimedOut)??;
+                Ok(match is_right {
+                    true => PasswordCheck::Valid {
+                        generation: generation_now(server, account).await,
+                    },
+                    false => PasswordCheck::Invalid,
+                })
             }
         }
+    }
+}
+
+/// The account's generation, which a login as a client does not show, where a module can say it.
+async fn generation_now(server: &Server, account: &BareJid) -> Option<Generation> {
+    let host = account.domain().to_owned();
+    if !server.has_module(&host) {
+        return None;
+    }
+    let statuses = server.statuses(&host, std::slice::from_ref(account)).await;
+    match statuses.ok()?.pop()? {
+        AccountStatus::Enabled { generation } => generation,
+        AccountStatus::Missing | AccountStatus::Disabled => None,
     }
 }
 

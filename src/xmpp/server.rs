@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use xmpp_parsers::stanza_error::{DefinedCondition, StanzaError};
 use xso::{AsXml, FromXml};
 
-use super::hosts::{Host, HostInfo};
+use super::hosts::{Host, HostInfo, Module};
 use super::iq::Kind;
 use super::link::{Link, LinkState};
 use super::ns;
@@ -78,6 +78,12 @@ impl Server {
 
     pub(super) fn hosts(&self) -> &[Arc<Host>] {
         &self.hosts
+    }
+
+    /// Whether a host's module has said hello.
+    pub(super) fn has_module(&self, host: &DomainRef) -> bool {
+        let info = self.host(host).map(|host| host.info());
+        info.is_some_and(|info| matches!(info.module, Module::Present(_)))
     }
 
     fn host(&self, name: &DomainRef) -> Option<&Arc<Host>> {

@@ -70,6 +70,29 @@ async fn a_stranger_is_not_believed_about_its_address() {
 }
 
 #[tokio::test]
+async fn a_network_of_proxies_is_believed_and_its_neighbours_are_not() {
+    let networks = r#"http.trusted_proxies = ["127.0.0.0/24", "::ffff:10.1.2.3"]"#;
+    let world = World::with(&format!("{networks}\nlimits.registrations_per_address = 1")).await;
+    // through two proxies, the first of which stands in no network
+    assert_eq!(
+        register_from(&world, "203.0.113.1, 127.0.1.1").await.status,
+        201
+    );
+    assert_eq!(
+        register_from(&world, "203.0.113.2, 127.0.1.1").await.status,
+        429
+    );
+    assert_eq!(
+        register_from(&world, "203.0.113.1, 127.0.0.9").await.status,
+        201
+    );
+    assert_eq!(
+        register_from(&world, "203.0.113.2, 10.1.2.3").await.status,
+        201
+    );
+}
+
+#[tokio::test]
 async fn one_ipv6_network_is_one_address() {
     let world = World::with("limits.registrations_per_address = 1").await;
     assert_eq!(register_from(&world, "2001:db8::1").await.status, 201);

@@ -222,7 +222,10 @@ async fn a_resource_servers_own_token_opens_nothing_else() {
     for host in ["example.com", "oauth.example.com"] {
         let host: DomainPart = host.parse().unwrap();
         let message = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}");
-        let answer = world.provider.check_bearer(&host, message.as_bytes()).await;
+        let answer = world
+            .provider
+            .check_bearer(&host, message.as_bytes(), None)
+            .await;
         assert!(matches!(answer, BearerAnswer::Challenge(_)), "{answer:?}");
     }
     let said = world.introspect(&app, token).await;

@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use xmpp_oauth::accounts::{Accounts as _, PasswordCheck, Unavailable};
 use xmpp_oauth::config;
+use xmpp_oauth::model::Generation;
 use xmpp_oauth::secrets::Secret;
 use xmpp_oauth::xmpp::c2s::{Bearer, C2sError, Connector};
 use xmpp_oauth::xmpp::stream::{Incoming, Limits, Reader, Writer};
@@ -118,6 +119,32 @@ async fn a_right_password_is_right_and_no_resource_is_bound() {
     });
     let generation = None;
     assert_eq!(answer.await, Ok(PasswordCheck::Valid { generation }));
+}
+
+#[tokio::test]
+async fn a_module_beside_it_says_which_generation_the_password_is_of() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let world = World::with_c2s(listener.local_addr().unwrap(), PLAIN).await;
+    let mut peer = world.accept().await;
+    peer.hello("localhost").await;
+    let (alice, secret) = ("alice@localhost".parse().unwrap(), Secret::new("pa,ss"));
+    let server = async {
+        let (tcp, _) = soon("a connection", listener.accept()).await.unwrap();
+        let mut server = C2s::open(tcp, &mechanisms(&["PLAIN"])).await;
+        server.message().await;
+        server.send(&format!("<success xmlns='{SASL}'/>")).await;
+        let account = "urn:xmpp-oauth:account:0";
+        let iq = peer.request("accounts").await;
+        let status = "<account username='alice' exists='true' enabled='true' generation='g'/>";
+        peer.reply(
+            &iq,
+            &format!("<accounts xmlns='{account}'>{status}</accounts>"),
+        )
+        .await;
+    };
+    let (answer, ()) = tokio::join!(world.server.check_password(&alice, &secret), server);
+    let generation = Some(Generation::new("g"));
+    assert_eq!(answer, Ok(PasswordCheck::Valid { generation }));
 }
 
 #[tokio::test]

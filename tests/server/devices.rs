@@ -1,10 +1,9 @@
 //! The device flow on a real server and in a real browser; and `try`, which runs it, too.
 
-use fantoccini::Locator;
 use serde_json::json;
 
-use crate::main_job::{assert_fits, click, picture, sent_to, type_into};
-use crate::site::{LIMIT, Site};
+use crate::main_job::sent_to;
+use crate::site::Site;
 use crate::support::browser::{Browser, Look};
 use crate::support::http::Http;
 use crate::support::prosody::ALICE;
@@ -66,48 +65,40 @@ async fn ask(site: &Site) -> Device {
     }
 }
 
-async fn wait_for(browser: &Browser, css: &str) {
-    let found = browser.client.wait().at_most(LIMIT);
-    found.for_element(Locator::Css(css)).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_person_connects_a_device_in_a_browser_and_the_device_chats() {
     for release in servers() {
         let site = Site::start(release).await;
-        for (look, name) in [
-            (Look::PHONE, "phone-light"),
-            (Look::DESKTOP.dark(), "desktop-dark"),
-        ] {
+        for look in [Look::PHONE, Look::DESKTOP.dark()] {
             let device = ask(&site).await;
             let browser = Browser::start(look).await;
-            let shot = async |page: &str| {
-                let file = format!("device-{page}-{name}.png");
-                browser.screenshot(&picture(&file)).await;
-                assert_fits(&browser, &file).await;
-            };
+            let shot = async |page: &str| browser.look_at(&format!("device-{page}")).await;
             browser.goto(&device.page).await;
             shot("code").await;
-            type_into(&browser, "#user_code", "nonsense").await;
-            click(&browser, "button[type=submit]").await;
-            wait_for(&browser, "#error").await;
+            browser.type_into("#user_code", "nonsense").await;
+            browser.click("button[type=submit]").await;
+            browser.find("#error").await;
             shot("wrong-code").await;
             browser.goto(&device.page).await;
-            type_into(&browser, "#user_code", &device.user_code.to_lowercase()).await;
-            click(&browser, "button[type=submit]").await;
-            type_into(&browser, "input[name=username]", ALICE.name).await;
+            browser
+                .type_into("#user_code", &device.user_code.to_lowercase())
+                .await;
+            browser.click("button[type=submit]").await;
+            browser.type_into("input[name=username]", ALICE.name).await;
             shot("login").await;
-            type_into(&browser, "input[name=password]", ALICE.password).await;
-            click(&browser, "button[type=submit]").await;
-            wait_for(&browser, "button[name=decision][value=allow]").await;
+            browser
+                .type_into("input[name=password]", ALICE.password)
+                .await;
+            browser.click("button[type=submit]").await;
+            browser.find("button[name=decision][value=allow]").await;
             shot("consent").await;
             let page = browser.client.source().await.unwrap();
             assert!(
                 page.contains(&device.user_code) && page.contains("127.0.0.1"),
                 "{page}"
             );
-            click(&browser, "button[name=decision][value=allow]").await;
-            wait_for(&browser, ".badge-good").await;
+            browser.click("button[name=decision][value=allow]").await;
+            browser.find(".badge-good").await;
             shot("done").await;
             let fields = [
                 ("grant_type", DEVICE_CODE),
@@ -131,13 +122,15 @@ async fn an_answer_by_a_form_reaches_the_app_without_a_script() {
         browser
             .goto(&format!("{url}&response_mode=form_post"))
             .await;
-        type_into(&browser, "input[name=username]", ALICE.name).await;
-        type_into(&browser, "input[name=password]", ALICE.password).await;
-        click(&browser, "button[type=submit]").await;
-        click(&browser, "button[name=decision][value=allow]").await;
-        wait_for(&browser, "input[name=code]").await;
-        browser.screenshot(&picture("send-phone-light.png")).await;
-        click(&browser, "button[type=submit]").await;
+        browser.type_into("input[name=username]", ALICE.name).await;
+        browser
+            .type_into("input[name=password]", ALICE.password)
+            .await;
+        browser.click("button[type=submit]").await;
+        browser.click("button[name=decision][value=allow]").await;
+        browser.find("input[name=code]").await;
+        browser.look_at("send").await;
+        browser.click("button[type=submit]").await;
         assert_eq!(
             sent_to(&browser).await.query(),
             None,

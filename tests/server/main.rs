@@ -15,6 +15,7 @@ mod answers;
 
 mod accounts;
 mod check;
+mod control;
 mod demo;
 mod devices;
 mod ejabberd;
@@ -22,6 +23,9 @@ mod harness;
 mod main_job;
 mod mischief;
 mod oauthbearer;
+mod other_clients;
+mod played;
+mod scopes;
 mod secrecy;
 mod site;
 mod survival;

@@ -26,6 +26,7 @@ fn approval(grant: &Grant) -> Approval {
         grant_id: grant.id.clone(),
         account: grant.account.clone(),
         scopes: grant.scopes.clone(),
+        granted_from: grant.granted_from,
         auth_time: grant.auth_time,
         generation: grant.generation.clone(),
     }

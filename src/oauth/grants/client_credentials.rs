@@ -1,6 +1,8 @@
 //! A client for itself (RFC 6749 §4.4): a token with which a resource server may introspect, and that
 //! opens nothing else. There is no account behind it.
 
+use std::net::IpAddr;
+
 use jid::BareJid;
 
 use crate::model::{Client, Grant, GrantId, ScopeSet};
@@ -11,6 +13,7 @@ pub(in crate::oauth) async fn client_credentials(
     provider: &Provider,
     client: &Client,
     params: &Params,
+    from: IpAddr,
 ) -> Result<Issued, OauthError> {
     // RFC 6749 §4.4: confidential clients only. What others could ask about, they can without a token.
     if !client.metadata.is_confidential() || !provider.may_introspect(client.id.as_str()) {
@@ -33,12 +36,15 @@ pub(in crate::oauth) async fn client_credentials(
         client_name: client.metadata.client_name.clone(),
         scopes: ScopeSet::default(),
         created_at: now,
+        granted_from: None,
+        last_used_at: now,
+        last_used_from: None,
         auth_time: now,
         nonce: None,
         generation: None,
         ended: None,
     };
-    let pair = provider.new_pair(ScopeSet::default(), false);
+    let pair = provider.new_pair(ScopeSet::default(), false, from);
     provider.save_grant(client, &grant, &pair).await?;
     Ok(Issued { grant, pair })
 }

@@ -1,5 +1,7 @@
 //! A device code for tokens (RFC 8628 §3.4, §3.5).
 
+use std::net::IpAddr;
+
 use crate::model::{Client, DeviceState, Grant};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
@@ -9,6 +11,7 @@ pub(in crate::oauth) async fn device_code(
     provider: &Provider,
     client: &Client,
     params: &Params,
+    from: IpAddr,
 ) -> Result<Issued, OauthError> {
     let code = params
         .get("device_code")
@@ -53,13 +56,16 @@ pub(in crate::oauth) async fn device_code(
         client_name: client.metadata.client_name.clone(),
         scopes: approval.scopes.clone(),
         created_at: now,
+        granted_from: approval.granted_from,
+        last_used_at: now,
+        last_used_from: None,
         auth_time: approval.auth_time,
         nonce: None,
         generation: approval.generation,
         ended: None,
     };
     let with_refresh = provider.gives_refresh_token(client, &approval.scopes);
-    let pair = provider.new_pair(approval.scopes, with_refresh);
+    let pair = provider.new_pair(approval.scopes, with_refresh, from);
     let redeemed = provider
         .store
         .redeem_device(&hash, client, &grant, &pair.stored, now)

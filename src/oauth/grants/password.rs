@@ -1,9 +1,10 @@
 //! A password for tokens (RFC 6749 §4.3), for the operator's own apps alone: whatever else sees a
 //! password, the pages are there to prevent. The brakes and the answers are those of the login page.
 
-use crate::limits::AddressKey;
+use std::net::IpAddr;
+
 use crate::model::{Client, Grant, GrantId};
-use crate::oauth::login::LoginError;
+use crate::oauth::login::{LoginError, Visitor};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::Secret;
@@ -12,7 +13,7 @@ pub(in crate::oauth) async fn password(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    from: AddressKey,
+    from: IpAddr,
 ) -> Result<Issued, OauthError> {
     let firsts = &provider.config.flows.password_clients;
     if !firsts.iter().any(|first| first == client.id.as_str()) {
@@ -31,7 +32,15 @@ pub(in crate::oauth) async fn password(
     let account = provider.account_named(username).ok_or_else(wrong)?;
     let password = Secret::new(password);
     let proved = provider
-        .check_password(&account, &password, from, None)
+        .check_password(
+            &account,
+            &password,
+            Visitor {
+                address: from,
+                user_agent: None,
+                known: None,
+            },
+        )
         .await?;
     let scopes = provider.grantable(&asked, client, &account)?;
     let now = provider.now();
@@ -42,13 +51,16 @@ pub(in crate::oauth) async fn password(
         client_name: client.metadata.client_name.clone(),
         scopes: scopes.clone(),
         created_at: now,
+        granted_from: provider.kept(from),
+        last_used_at: now,
+        last_used_from: None,
         auth_time: now,
         nonce: None,
         generation: proved.generation.clone(),
         ended: None,
     };
     let with_refresh = provider.gives_refresh_token(client, &scopes);
-    let pair = provider.new_pair(scopes, with_refresh);
+    let pair = provider.new_pair(scopes, with_refresh, from);
     provider.save_grant(client, &grant, &pair).await?;
     provider.still_proved(&grant, &proved).await?;
     Ok(Issued { grant, pair })

@@ -14,7 +14,7 @@ use crate::storage::{
 
 /// What [`device`] reads, as the first columns of a row.
 const COLUMNS: &str = "client_id, scopes, asked_from, issued_at, expires_at, decision, consumed_at,
-     grant_id, host, localpart, granted, auth_time, generation";
+     grant_id, host, localpart, granted, auth_time, generation, granted_from";
 
 pub(super) fn save(
     db: &Connection,
@@ -72,7 +72,7 @@ pub(super) fn find_by_user_code(
         db,
         &format!("SELECT {COLUMNS}, hash FROM device_codes WHERE user_code = ?"),
         [user_code.as_bytes()],
-        |row| Ok((TokenHash::from_bytes(row.get(13)?), device(row)?)),
+        |row| Ok((TokenHash::from_bytes(row.get(14)?), device(row)?)),
     )
 }
 
@@ -89,7 +89,7 @@ pub(super) fn approve(
     rows::change(
         db,
         "UPDATE device_codes SET decision = 'approved', grant_id = ?3, host = ?4, localpart = ?5,
-             granted = ?6, auth_time = ?7, generation = ?8
+             granted = ?6, auth_time = ?7, generation = ?8, granted_from = ?9
          WHERE hash = ?1 AND decision IS NULL AND expires_at > ?2",
         (
             hash.as_bytes(),
@@ -100,6 +100,7 @@ pub(super) fn approve(
             approval.scopes.to_string(),
             approval.auth_time.as_unix(),
             approval.generation.as_ref().map(Generation::as_str),
+            approval.granted_from.map(|from| from.to_string()),
         ),
     )
     .map(answered)
@@ -196,6 +197,7 @@ fn device(row: &Row<'_>) -> Result<DeviceCode> {
                 scopes: rows::scopes(row, 10)?,
                 auth_time: rows::moment(row, 11)?,
                 generation: rows::generation(row, 12)?,
+                granted_from: rows::address(row, 13)?,
             };
             match consumed {
                 true => DeviceState::Redeemed(approval),

@@ -17,7 +17,7 @@ use std::io;
 use jid::BareJid;
 use tokio::sync::OnceCell;
 
-use crate::accounts::{PasswordCheck, Unavailable};
+use crate::accounts::Unavailable;
 use crate::config;
 use crate::secrets::Secret;
 
@@ -105,15 +105,15 @@ impl PasswordLogin {
         }
     }
 
-    /// Logs in and leaves again before a resource is bound. The server cannot know the generation.
+    /// Whether the password is right: logs in and leaves again before a resource is bound.
     pub(super) async fn check(
         &self,
         account: &BareJid,
         password: &Secret,
-    ) -> Result<PasswordCheck, Unavailable> {
+    ) -> Result<bool, Unavailable> {
         match self.log_in(account, password).await {
-            Ok(()) => Ok(PasswordCheck::Valid { generation: None }),
-            Err(error) if error.is_wrong_password() => Ok(PasswordCheck::Invalid),
+            Ok(()) => Ok(true),
+            Err(error) if error.is_wrong_password() => Ok(false),
             Err(error) => {
                 tracing::warn!(host = %account.domain(), "a password could not be checked: {error}");
                 Err(match error {

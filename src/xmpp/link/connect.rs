@@ -41,7 +41,7 @@ async fn open(component: &Component) -> Result<Open, Down> {
     tcp.set_nodelay(true).map_err(unreachable)?;
     let (source, sink) = tcp.into_split();
     let mut reader = Reader::new(source, Limits::of_size(component.max_stanza_size));
-    let mut writer = Writer::new(sink);
+    let mut writer = Writer::new(sink).with_max_element_size(component.max_stanza_size);
     let broken = |error: io::Error| Down::Broken(error.to_string());
 
     let jid = component.jid.as_str();

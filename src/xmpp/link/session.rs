@@ -157,8 +157,8 @@ async fn write<W: AsyncWrite + Unpin>(
         let stopping = first.is_none();
         let mut next = first.or_else(|| outgoing.try_next());
         while let Some(stanza) = next {
-            if writer.feed(&stanza).is_err() {
-                debug!("a stanza was not sent: XML cannot say it");
+            if let Err(why) = writer.feed(&stanza) {
+                debug!("a stanza was not sent: {why}");
             }
             if writer.waiting() >= BATCH {
                 patiently(writer.flush()).await?;

@@ -6,16 +6,23 @@ use minidom::Element;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use xmpp_parsers::ns;
 
-/// An element bears something that XML cannot say, such as a NUL.
+/// Why an element is not written.
 #[derive(Debug, thiserror::Error)]
-#[error("XML cannot say this")]
-pub struct Unwritable;
+pub enum Unwritable {
+    /// It bears something that XML cannot say, such as a NUL.
+    #[error("XML cannot say it")]
+    NoXml,
+    /// The peer would not take it, and end the stream.
+    #[error("it is larger than the peer takes")]
+    TooLarge,
+}
 
 /// Writes a stream. What is fed waits for the next flush, so that many stanzas make one write.
 #[derive(Debug)]
 pub struct Writer<W> {
     sink: W,
     waiting: Vec<u8>,
+    max_element_size: usize,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
@@ -24,6 +31,16 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Self {
             sink,
             waiting: Vec::new(),
+            max_element_size: usize::MAX,
+        }
+    }
+
+    /// With a limit on the size of elements, in bytes.
+    #[must_use]
+    pub fn with_max_element_size(self, max_element_size: usize) -> Self {
+        Self {
+            max_element_size,
+            ..self
         }
     }
 
@@ -47,9 +64,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Adds an element to what waits.
     ///
     /// # Errors
-    /// If XML cannot say it; nothing of it has been added then.
+    /// If XML cannot say it, or it is too large; nothing of it has been added then.
     pub fn feed(&mut self, element: &Element) -> Result<(), Unwritable> {
-        let bytes = xso::to_vec(element).map_err(|_| Unwritable)?;
+        let bytes = xso::to_vec(element).map_err(|_| Unwritable::NoXml)?;
+        if bytes.len() > self.max_element_size {
+            return Err(Unwritable::TooLarge);
+        }
         self.waiting.extend_from_slice(&bytes);
         Ok(())
     }
@@ -73,7 +93,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Sends what waits and `element`.
     ///
     /// # Errors
-    /// If it cannot be written, or XML cannot say it.
+    /// If it cannot be written, XML cannot say it, or it is too large.
     pub async fn send(&mut self, element: &Element) -> io::Result<()> {
         self.feed(element)
             .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
@@ -114,6 +134,15 @@ fn escaped(value: &str) -> String {
 mod tests {
     use super::*;
     use rxml::xml_ncname;
+
+    #[test]
+    fn what_the_peer_would_not_take_is_not_sent() {
+        let mut writer = Writer::new(Vec::new()).with_max_element_size(100);
+        let long = Element::builder("a", "urn:x").append("x".repeat(100));
+        let fed = writer.feed(&long.build());
+        assert!(matches!(fed, Err(Unwritable::TooLarge)), "{fed:?}");
+        assert_eq!(writer.waiting(), 0);
+    }
 
     #[tokio::test]
     async fn what_xml_cannot_say_leaves_the_stream_as_it_was() {
