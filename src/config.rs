@@ -193,6 +193,8 @@ pub struct Site {
     pub service_documentation: Option<Url>,
     /// Languages of the pages.
     pub locales: Vec<String>,
+    /// What pages may load (CSP), in the place of what the built-in ones need.
+    pub security_policy: Option<String>,
 }
 
 /// `[tokens]`: how long things last.
@@ -204,6 +206,8 @@ pub struct Tokens {
     pub refresh_token_ttl: Option<Duration>,
     /// Authorization codes.
     pub authorization_code_ttl: Duration,
+    /// Device codes (RFC 8628).
+    pub device_code_ttl: Duration,
     /// Browser sessions.
     pub session_ttl: Duration,
 }
@@ -237,12 +241,34 @@ pub enum RegistrationAlgorithm {
 pub struct Flows {
     /// Grant types that are on.
     pub allowed_grant_types: Vec<GrantType>,
+    /// client_ids that may use the password grant.
+    pub password_clients: Vec<String>,
     /// Response types that are on.
     pub allowed_response_types: Vec<ResponseType>,
     /// PKCE methods that are on.
     pub allowed_code_challenge_methods: Vec<CodeChallengeMethod>,
     /// Whether every code request needs PKCE.
     pub require_code_challenge: bool,
+}
+
+impl Flows {
+    /// Whether this grant type is on.
+    pub fn allows(&self, grant_type: GrantType) -> bool {
+        match grant_type {
+            // no request to the token endpoint bears it
+            GrantType::Implicit => self
+                .allowed_response_types
+                .iter()
+                .any(|it| it.is_implicit()),
+            _ => self.allowed_grant_types.contains(&grant_type),
+        }
+    }
+
+    /// Whether this response type is on; a code is only where it can be redeemed.
+    pub fn answers(&self, response_type: ResponseType) -> bool {
+        self.allowed_response_types.contains(&response_type)
+            && (response_type.is_implicit() || self.allows(GrantType::AuthorizationCode))
+    }
 }
 
 /// `[introspection]`

@@ -95,6 +95,8 @@ pub enum TokenKind {
     Refresh,
     /// `xoc_`: an authorization code (RFC 6749 §1.3.1).
     Code,
+    /// `xod_`: a device code (RFC 8628 §3.2).
+    Device,
     /// `xos_`: a browser session's cookie.
     Session,
 }
@@ -106,6 +108,7 @@ impl TokenKind {
             Self::Access => "xoa_",
             Self::Refresh => "xor_",
             Self::Code => "xoc_",
+            Self::Device => "xod_",
             Self::Session => "xos_",
         }
     }

@@ -235,20 +235,11 @@ fn an_unknown_key_is_refused_and_the_nearest_named() {
 
 #[test]
 fn options_that_do_nothing_yet_are_unknown() {
-    for (section, line) in [
-        ("tokens", "device_code_ttl = \"10m\""),
-        ("site", "security_policy = \"x\""),
-        ("registration", "open_to = []"),
-    ] {
-        refused(section, line, &["is not an option"]);
-    }
+    refused("registration", "open_to = []", &["is not an option"]);
     refused(
         "flows",
-        "allowed_grant_types = [\"authorization_code\", \"urn:ietf:params:oauth:grant-type:device_code\"]",
-        &[
-            "not supported by this version",
-            "\"authorization_code\" or \"refresh_token\"",
-        ],
+        "allowed_grant_types = [\"authorization_code\", \"implicit\"]",
+        &["\"authorization_code\" or \"refresh_token\""],
     );
     refused(
         "storage",
@@ -256,6 +247,37 @@ fn options_that_do_nothing_yet_are_unknown() {
         &["\"sqlite:PATH\"", "\"postgres:…\""],
     );
     refused("site", "locales = [\"de\"]", &["\"en\""]);
+}
+
+#[test]
+fn a_security_policy_says_what_pages_load_and_nothing_else() {
+    for (line, words) in [
+        ("security_policy = \"\"", "must be directives such as"),
+        (
+            "security_policy = \"img-src é\"",
+            "must be directives such as",
+        ),
+        (
+            "security_policy = \"img-src a, default-src *\"",
+            "without a comma",
+        ),
+        (
+            "security_policy = \"img-src *; Form-Action *\"",
+            "must not hold form-action",
+        ),
+    ] {
+        refused("site", line, &[words]);
+    }
+    let config = read(&with("site", "security_policy = \"default-src 'self';\""));
+    let policy = config.site.security_policy;
+    assert_eq!(policy.as_deref(), Some("default-src 'self'"));
+}
+
+#[test]
+fn the_device_grant_has_a_short_name() {
+    let config = read(&with("flows", "allowed_grant_types = [\"device_code\"]"));
+    let device = xmpp_oauth::model::GrantType::DeviceCode;
+    assert_eq!(config.flows.allowed_grant_types, [device]);
 }
 
 #[test]
@@ -622,6 +644,11 @@ fn settings_that_contradict_each_other_are_refused() {
         "flows",
         "allowed_response_types = []",
         &["must hold \"code\""],
+    );
+    refused(
+        "flows",
+        "allowed_grant_types = [\"authorization_code\", \"password\"]",
+        &["flows.password_clients must name the apps of yours"],
     );
     let text = with(
         "flows",

@@ -48,16 +48,22 @@ mod codes;
 mod connections;
 #[path = "http/consent.rs"]
 mod consent;
+#[path = "http/devices.rs"]
+mod devices;
 #[path = "http/discovery.rs"]
 mod discovery;
 #[path = "http/granted.rs"]
 mod granted;
 #[path = "http/id_tokens.rs"]
 mod id_tokens;
+#[path = "http/implicit.rs"]
+mod implicit;
 #[path = "http/introspection.rs"]
 mod introspection;
 #[path = "http/login.rs"]
 mod login;
+#[path = "http/other_grants.rs"]
+mod other_grants;
 #[path = "http/pages.rs"]
 mod pages;
 #[path = "http/pkce.rs"]
@@ -72,6 +78,8 @@ mod refresh;
 mod registration;
 #[path = "http/remembered.rs"]
 mod remembered;
+#[path = "http/rest_sh.rs"]
+mod rest_sh;
 #[path = "http/revocation.rs"]
 mod revocation;
 #[path = "http/scopes.rs"]
@@ -80,3 +88,5 @@ mod scopes;
 mod standard_client;
 #[path = "http/userinfo.rs"]
 mod userinfo;
+#[path = "http/validate.rs"]
+mod validate;

@@ -10,6 +10,7 @@ mod log;
 mod operations;
 mod output;
 mod serve;
+mod try_device;
 mod try_login;
 mod web;
 

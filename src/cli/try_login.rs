@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use super::output;
-use super::web::{Web, form_with};
+use super::web::{Answer, Web, form_with};
+use super::{output, try_device};
 use crate::config::{C2s, C2sTls};
 use crate::secrets::{OsRandom, Secret, random_text, same, sha256_text};
 use crate::xmpp::c2s::{Bearer, Client, Connector};
@@ -23,7 +23,7 @@ const CALLBACK: &str = "/callback";
 #[derive(Args, Debug)]
 pub(super) struct TryArguments {
     /// The account, such as alice@example.com.
-    jid: BareJid,
+    pub(super) jid: BareJid,
     /// The server's address, HOST:PORT; by default the account's domain.
     #[arg(long, value_name = "HOST:PORT")]
     c2s: Option<String>,
@@ -35,7 +35,10 @@ pub(super) struct TryArguments {
     ca_file: Option<PathBuf>,
     /// What to ask for.
     #[arg(long, default_value = "openid xmpp:client:normal")]
-    scope: String,
+    pub(super) scope: String,
+    /// By the device flow (RFC 8628): the browser may be on another machine.
+    #[arg(long)]
+    device: bool,
     /// A command to open the address with, such as xdg-open.
     #[arg(long, value_name = "COMMAND")]
     open_with: Option<String>,
@@ -57,12 +60,12 @@ enum Tls {
 /// A step that did not work: which, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{step}: {why}")]
-struct Failed {
+pub(super) struct Failed {
     step: &'static str,
     why: String,
 }
 
-trait Step<T> {
+pub(super) trait Step<T> {
     fn at(self, step: &'static str) -> Result<T, Failed>;
 }
 
@@ -75,7 +78,7 @@ impl<T, E: std::fmt::Display> Step<T> for Result<T, E> {
     }
 }
 
-fn fail<T>(step: &'static str, why: impl Into<String>) -> Result<T, Failed> {
+pub(super) fn fail<T>(step: &'static str, why: impl Into<String>) -> Result<T, Failed> {
     Err(Failed {
         step,
         why: why.into(),
@@ -100,21 +103,10 @@ async fn log_in(arguments: &TryArguments) -> Result<(), Failed> {
     output::line(format_args!("discovered    {metadata_url}"));
     let provider = Provider::fetch(&mut web, &metadata_url).await?;
 
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .at("listening for the answer")?;
-    let port = listener.local_addr().at("listening for the answer")?.port();
-    let redirect_uri = format!("http://127.0.0.1:{port}{CALLBACK}");
-    let client_id = provider.register(&mut web, &redirect_uri).await?;
-    output::line(format_args!(
-        "registered    as a native app, without a secret"
-    ));
-
-    let request = Request::new(&provider, client_id, redirect_uri, arguments)?;
-    let answer = request.ask(arguments, &mut web, listener).await?;
-    let code = request.check(&answer)?;
-    output::line(format_args!("allowed       by the person in the browser"));
-    let tokens = request.exchange(&mut web, &code).await?;
+    let tokens = match arguments.device {
+        true => try_device::tokens(arguments, &provider, &mut web).await?,
+        false => tokens_by_redirect(arguments, &provider, &mut web).await?,
+    };
     let scope = tokens["scope"].as_str().unwrap_or("?");
     output::line(format_args!("got tokens    for {scope}"));
 
@@ -128,7 +120,54 @@ async fn log_in(arguments: &TryArguments) -> Result<(), Failed> {
     stay(session).await
 }
 
+/// The authorization code flow, with the browser on this machine.
+async fn tokens_by_redirect(
+    arguments: &TryArguments,
+    provider: &Provider,
+    web: &mut Web,
+) -> Result<Value, Failed> {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .at("listening for the answer")?;
+    let port = listener.local_addr().at("listening for the answer")?.port();
+    let redirect_uri = format!("http://127.0.0.1:{port}{CALLBACK}");
+    let wanted = json!({
+        "redirect_uris": [redirect_uri],
+        "grant_types": ["authorization_code", "refresh_token"],
+    });
+    let client_id = provider.register(web, wanted).await?;
+
+    let request = Request::new(provider, client_id, redirect_uri, arguments)?;
+    let answer = request.ask(arguments, web, listener).await?;
+    let code = request.check(&answer)?;
+    output::line(format_args!("allowed       by the person in the browser"));
+    request.exchange(web, &code).await
+}
+
 impl TryArguments {
+    /// The password, where no person is to be asked.
+    pub(super) async fn password(&self) -> Result<Option<Secret>, Failed> {
+        let Some(file) = &self.password_file else {
+            return Ok(None);
+        };
+        let text = tokio::fs::read_to_string(file).await.at("password file")?;
+        Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
+    }
+
+    /// Shows the address that a person is to open.
+    pub(super) fn show(&self, url: &Url) -> Result<(), Failed> {
+        output::line(format_args!(
+            "\nOpen this address in a browser:\n\n    {url}\n"
+        ));
+        if let Some(command) = &self.open_with {
+            tokio::process::Command::new(command)
+                .arg(url.as_str())
+                .spawn()
+                .at("opening the address")?;
+        }
+        Ok(())
+    }
+
     fn c2s_settings(&self) -> C2s {
         C2s {
             address: self.c2s.clone(),
@@ -168,10 +207,11 @@ async fn discover(connector: &Connector, jid: &BareJid) -> Result<String, Failed
     }
 }
 
-struct Provider {
+pub(super) struct Provider {
     issuer: String,
     authorization_endpoint: String,
-    token_endpoint: String,
+    pub(super) device_authorization_endpoint: Option<String>,
+    pub(super) token_endpoint: String,
     registration_endpoint: String,
 }
 
@@ -195,6 +235,7 @@ impl Provider {
         }
         Ok(Self {
             authorization_endpoint: field("authorization_endpoint")?,
+            device_authorization_endpoint: field("device_authorization_endpoint").ok(),
             token_endpoint: field("token_endpoint")?,
             registration_endpoint: field("registration_endpoint").map_err(|error| Failed {
                 why: format!("{}: registration is off", error.why),
@@ -204,31 +245,35 @@ impl Provider {
         })
     }
 
-    /// RFC 7591 §3.
-    async fn register(&self, web: &mut Web, redirect_uri: &str) -> Result<String, Failed> {
+    /// RFC 7591 §3. `wanted` is what the flow needs.
+    pub(super) async fn register(&self, web: &mut Web, wanted: Value) -> Result<String, Failed> {
         const STEP: &str = "registration";
-        let metadata = json!({
+        let mut metadata = json!({
             "client_name": "xmpp-oauth try",
             "application_type": "native",
-            "redirect_uris": [redirect_uri],
             "token_endpoint_auth_method": "none",
-            "grant_types": ["authorization_code", "refresh_token"],
             "software_id": "xmpp-oauth-try",
             "software_version": env!("CARGO_PKG_VERSION"),
         });
+        if let (Some(metadata), Value::Object(wanted)) = (metadata.as_object_mut(), wanted) {
+            metadata.extend(wanted);
+        }
         let answer = web
             .post_json(&self.registration_endpoint, &metadata)
             .await
             .at(STEP)?;
         let registered: Value = serde_json::from_slice(&answer.body).at(STEP)?;
-        match registered["client_id"].as_str() {
-            Some(id) => Ok(id.to_owned()),
-            None => fail(STEP, refusal(&registered)),
-        }
+        let Some(id) = registered["client_id"].as_str() else {
+            return fail(STEP, refusal(&registered));
+        };
+        output::line(format_args!(
+            "registered    as a native app, without a secret"
+        ));
+        Ok(id.to_owned())
     }
 }
 
-fn refusal(answer: &Value) -> String {
+pub(super) fn refusal(answer: &Value) -> String {
     let part = |name: &str| answer[name].as_str().unwrap_or("?").to_owned();
     format!("{}: {}", part("error"), part("error_description"))
 }
@@ -282,62 +327,18 @@ impl<'a> Request<'a> {
         web: &mut Web,
         listener: TcpListener,
     ) -> Result<Url, Failed> {
-        if let Some(file) = &arguments.password_file {
-            let text = tokio::fs::read_to_string(file).await.at("password file")?;
-            let password = Secret::new(text.trim_end_matches(['\r', '\n']));
-            return self.play_person(web, &arguments.jid, &password).await;
+        if let Some(password) = arguments.password().await? {
+            let answer = play_person(web, &self.url, &arguments.jid, &password).await?;
+            return match answer.location().map(Url::parse) {
+                Some(Ok(url)) => Ok(url),
+                _ => fail(
+                    "consent page",
+                    format!("no redirect came back ({})", answer.status),
+                ),
+            };
         }
-        output::line(format_args!(
-            "\nOpen this address in a browser:\n\n    {}\n",
-            self.url
-        ));
-        if let Some(command) = &arguments.open_with {
-            tokio::process::Command::new(command)
-                .arg(self.url.as_str())
-                .spawn()
-                .at("opening the address")?;
-        }
+        arguments.show(&self.url)?;
         wait_for_answer(&listener, &self.redirect_uri).await
-    }
-
-    /// Does what a person does: fills in the login form, and allows.
-    async fn play_person(
-        &self,
-        web: &mut Web,
-        jid: &BareJid,
-        password: &Secret,
-    ) -> Result<Url, Failed> {
-        const LOGIN: &str = "login page";
-        const CONSENT: &str = "consent page";
-        let page = web.get(self.url.as_str()).await.at(LOGIN)?;
-        let Some((action, hidden)) = form_with(&page.text(), "password", &self.url) else {
-            return fail(LOGIN, format!("there is no login form ({})", page.status));
-        };
-        let jid = jid.to_string();
-        let mut fields = borrowed(&hidden);
-        fields.extend([("username", jid.as_str()), ("password", password.expose())]);
-        let answer = web.post_form(action.as_str(), &fields).await.at(LOGIN)?;
-        let Some(on) = answer.location().and_then(|to| action.join(to).ok()) else {
-            return fail(
-                LOGIN,
-                format!("the password was not accepted ({})", answer.status),
-            );
-        };
-        let page = web.get(on.as_str()).await.at(CONSENT)?;
-        let Some((action, hidden)) = form_with(&page.text(), "decision", &on) else {
-            let why = page.location().unwrap_or("there is no consent form");
-            return fail(CONSENT, why);
-        };
-        let mut fields = borrowed(&hidden);
-        fields.push(("decision", "allow"));
-        let answer = web.post_form(action.as_str(), &fields).await.at(CONSENT)?;
-        match answer.location().map(Url::parse) {
-            Some(Ok(url)) => Ok(url),
-            _ => fail(
-                CONSENT,
-                format!("no redirect came back ({})", answer.status),
-            ),
-        }
     }
 
     /// The code, if this is the answer to our request (RFC 6749 §10.12, RFC 9207 §2.4).
@@ -385,6 +386,39 @@ impl<'a> Request<'a> {
             false => fail(STEP, refusal(&tokens)),
         }
     }
+}
+
+/// Does what a person does: fills in the login form, and allows. Gives what comes then.
+pub(super) async fn play_person(
+    web: &mut Web,
+    start: &Url,
+    jid: &BareJid,
+    password: &Secret,
+) -> Result<Answer, Failed> {
+    const LOGIN: &str = "login page";
+    const CONSENT: &str = "consent page";
+    let page = web.get(start.as_str()).await.at(LOGIN)?;
+    let Some((action, hidden)) = form_with(&page.text(), "password", start) else {
+        return fail(LOGIN, format!("there is no login form ({})", page.status));
+    };
+    let jid = jid.to_string();
+    let mut fields = borrowed(&hidden);
+    fields.extend([("username", jid.as_str()), ("password", password.expose())]);
+    let answer = web.post_form(action.as_str(), &fields).await.at(LOGIN)?;
+    let Some(on) = answer.location().and_then(|to| action.join(to).ok()) else {
+        return fail(
+            LOGIN,
+            format!("the password was not accepted ({})", answer.status),
+        );
+    };
+    let page = web.get(on.as_str()).await.at(CONSENT)?;
+    let Some((action, hidden)) = form_with(&page.text(), "decision", &on) else {
+        let why = page.location().unwrap_or("there is no consent form");
+        return fail(CONSENT, why);
+    };
+    let mut fields = borrowed(&hidden);
+    fields.push(("decision", "allow"));
+    web.post_form(action.as_str(), &fields).await.at(CONSENT)
 }
 
 fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {

@@ -8,7 +8,7 @@ use tracing::level_filters::LevelFilter;
 use super::reader::Section;
 use super::server::{existing, warn_of_secret_in};
 use super::values::{
-    Value, duration_or_none, duration_text, expected, long_enough, one_of, quoted, web_url,
+    duration_or_none, duration_text, expected, long_enough, one_of, quoted, web_url,
 };
 use super::{
     Audit, Flows, Introspection, Limits, Log, LogFormat, Registration, RegistrationAlgorithm, Site,
@@ -47,6 +47,7 @@ pub(super) fn site(section: &Section<'_>) -> Site {
     if locales.is_empty() {
         section.problem("locales", "must name at least one language");
     }
+    let security_policy = section.text("security_policy", security_policy);
     Site {
         site_name,
         template_path,
@@ -56,7 +57,31 @@ pub(super) fn site(section: &Section<'_>) -> Site {
         logo_url,
         service_documentation,
         locales,
+        security_policy,
     }
+}
+
+/// Directives of a Content-Security-Policy. What guards the pages whatever they load is not for a
+/// setting to weaken.
+fn security_policy(text: &str) -> Result<String, String> {
+    let text = text.trim().trim_end_matches(';');
+    let is_text = |b: u8| (0x20..0x7f).contains(&b) && b != b',';
+    if text.is_empty() || !text.bytes().all(is_text) {
+        return Err(expected(
+            "directives such as \"default-src 'self'\", in ASCII and without a comma",
+            &quoted(text),
+        ));
+    }
+    for directive in text.split(';') {
+        let name = directive.split_whitespace().next().unwrap_or("");
+        let name = name.to_ascii_lowercase();
+        if ["frame-ancestors", "base-uri", "form-action"].contains(&name.as_str()) {
+            return Err(format!(
+                "must not hold {name}: the pages' own guards them against other sites"
+            ));
+        }
+    }
+    Ok(text.to_owned())
 }
 
 pub(super) fn tokens(section: &Section<'_>) -> Tokens {
@@ -81,6 +106,9 @@ pub(super) fn tokens(section: &Section<'_>) -> Tokens {
     let authorization_code_ttl = section
         .duration("authorization_code_ttl", "10s", "10m")
         .unwrap_or(5 * MINUTE);
+    let device_code_ttl = section
+        .duration("device_code_ttl", "1m", "1h")
+        .unwrap_or(10 * MINUTE);
     let session_ttl = section
         .duration("session_ttl", "1m", "90d")
         .unwrap_or(12 * HOUR);
@@ -88,6 +116,7 @@ pub(super) fn tokens(section: &Section<'_>) -> Tokens {
         access_token_ttl,
         refresh_token_ttl,
         authorization_code_ttl,
+        device_code_ttl,
         session_ttl,
     }
 }
@@ -119,26 +148,39 @@ pub(super) fn registration(section: &Section<'_>, file: Option<&Path>) -> Regist
     }
 }
 
+/// The grant types that a request to the token endpoint may bear.
+const GRANT_TYPES: [GrantType; 5] = [
+    GrantType::AuthorizationCode,
+    GrantType::RefreshToken,
+    GrantType::DeviceCode,
+    GrantType::Password,
+    GrantType::ClientCredentials,
+];
+
 pub(super) fn flows(section: &Section<'_>) -> Flows {
     let allowed_grant_types = section
         .list("allowed_grant_types", |text| {
-            supported(
-                &[
-                    ("authorization_code", GrantType::AuthorizationCode),
-                    ("refresh_token", GrantType::RefreshToken),
-                ],
-                text,
-            )
+            // Prosody's short word for it
+            if text == "device_code" {
+                return Ok(GrantType::DeviceCode);
+            }
+            one_of(&GRANT_TYPES.map(|it| (it.as_str(), it)), text)
         })
-        .unwrap_or_else(|| vec![GrantType::AuthorizationCode, GrantType::RefreshToken]);
+        .unwrap_or_else(|| GRANT_TYPES[..3].to_vec());
+    let password_clients = section
+        .list("password_clients", |text| match text {
+            "" => Err(expected("a client_id", "\"\"")),
+            id => Ok(id.to_owned()),
+        })
+        .unwrap_or_default();
     let allowed_response_types = section
         .list("allowed_response_types", |text| {
-            supported(&[("code", ResponseType::Code)], text)
+            one_of(&ResponseType::ALL.map(|it| (it.as_str(), it)), text)
         })
         .unwrap_or_else(|| vec![ResponseType::Code]);
     let allowed_code_challenge_methods = section
         .list("allowed_code_challenge_methods", |text| {
-            supported(
+            one_of(
                 &[
                     ("S256", CodeChallengeMethod::S256),
                     ("plain", CodeChallengeMethod::Plain),
@@ -150,6 +192,7 @@ pub(super) fn flows(section: &Section<'_>) -> Flows {
     let require_code_challenge = section.flag("require_code_challenge").unwrap_or(true);
     let flows = Flows {
         allowed_grant_types,
+        password_clients,
         allowed_response_types,
         allowed_code_challenge_methods,
         require_code_challenge,
@@ -158,25 +201,30 @@ pub(super) fn flows(section: &Section<'_>) -> Flows {
     flows
 }
 
-fn supported<T: Copy>(choices: &[(&str, T)], text: &str) -> Value<T> {
-    one_of(choices, text).map_err(|wrong| format!("is not supported by this version: it {wrong}"))
-}
-
 /// Settings that are fine one by one and let nobody in together.
 fn check_flows(section: &Section<'_>, flows: &Flows) {
-    if !flows
-        .allowed_grant_types
-        .contains(&GrantType::AuthorizationCode)
-    {
+    let mut grants = flows.allowed_grant_types.iter();
+    let begins = grants.any(|grant| *grant != GrantType::RefreshToken);
+    if !begins && !flows.allows(GrantType::Implicit) {
         section.problem(
             "allowed_grant_types",
-            "must hold \"authorization_code\": without it nobody can get a token",
+            "must hold \"authorization_code\", or another grant to begin with: without one nobody \
+             can get a token",
         );
     }
-    if !flows.allowed_response_types.contains(&ResponseType::Code) {
+    if flows.allows(GrantType::AuthorizationCode)
+        && !flows.allowed_response_types.contains(&ResponseType::Code)
+    {
         section.problem(
             "allowed_response_types",
             "must hold \"code\": flows.allowed_grant_types has \"authorization_code\"",
+        );
+    }
+    if flows.allows(GrantType::Password) && flows.password_clients.is_empty() {
+        section.problem(
+            "allowed_grant_types",
+            "holds \"password\", so flows.password_clients must name the apps of yours that may see \
+             passwords",
         );
     }
     if flows.require_code_challenge && flows.allowed_code_challenge_methods.is_empty() {

@@ -49,8 +49,9 @@ impl IntoResponse for OauthError {
                 "Basic realm=\"xmpp-oauth\", charset=\"UTF-8\"",
             );
         }
-        if self.code == ErrorCode::TemporarilyUnavailable {
-            set(&mut response, header::RETRY_AFTER, "5");
+        let soon = (self.code == ErrorCode::TemporarilyUnavailable).then_some(5);
+        if let Some(seconds) = self.retry_after.or(soon) {
+            set(&mut response, header::RETRY_AFTER, &seconds.to_string());
         }
         response
     }
@@ -175,14 +176,13 @@ impl Web {
             }
         };
         let mut response = (status, Body::from(html)).into_response();
-        let logo = self.provider.config().site.logo_url.as_ref();
-        let logo = logo.map_or_else(String::new, |url| {
+        let site = &self.provider.config().site;
+        let logo = site.logo_url.as_ref().map_or_else(String::new, |url| {
             format!(" {}", url.origin().ascii_serialization())
         });
-        let policy = format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'{logo}; frame-ancestors 'none'; \
-             base-uri 'none'{forms}"
-        );
+        let own = || format!("default-src 'none'; style-src 'self'; img-src 'self'{logo}");
+        let loads = site.security_policy.clone().unwrap_or_else(own);
+        let policy = format!("{loads}; frame-ancestors 'none'; base-uri 'none'{forms}");
         set(
             &mut response,
             header::CONTENT_TYPE,

@@ -10,9 +10,10 @@ use super::answer::{Forms, Refused, redirect, status_of};
 use super::login::{Goal, SWITCH_PATH, after_login};
 use super::pages::{
     ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
-    SendsTo, SwitchAccount,
+    SendPage, SendsTo, SwitchAccount,
 };
 use super::request::{Peer, client_address, form, form_pairs, pairs};
+use super::texts::Locale;
 use super::{Shared, Web};
 use crate::model::{ApplicationType, Client, ScopeSet};
 use crate::oauth::authorize::{Answer, AnswerTo, AuthorizationRequest, Refusal};
@@ -98,17 +99,14 @@ async fn ask(
         Ok(question) => question,
         Err(error) => return web.refuse(headers, &request.answer_to, &error).await,
     };
-    let scopes = question.scopes.iter().map(|scope| ScopeView {
-        optional: is_optional(scope, &question.scopes),
-        ..ScopeView::new(scope.as_str())
-    });
     let (form_cookie, is_new) = web.form_cookie(headers);
     let page = ConsentPage {
         client: client_view(&request.client),
         account: current.session.account.to_string(),
-        scopes: scopes.collect(),
+        scopes: scope_views(&question.scopes),
         nothing_chosen,
         sends_to: SendsTo::new(&request.answer_to.redirect_uri),
+        device: None,
         action: CONSENT_PATH.to_owned(),
         request: raw_request.to_owned(),
         ticket: question.ticket,
@@ -189,8 +187,17 @@ pub(super) async fn decide(
     })
 }
 
+/// What a person is shown of the scopes that are asked for.
+pub(super) fn scope_views(scopes: &ScopeSet) -> Vec<ScopeView> {
+    let view = |scope| ScopeView {
+        optional: is_optional(scope, scopes),
+        ..ScopeView::new(scope.as_str())
+    };
+    scopes.iter().map(view).collect()
+}
+
 /// The scopes that were left ticked, where the form has boxes to tick: an operator's own may have none.
-fn chosen(params: &Params) -> Option<ScopeSet> {
+pub(super) fn chosen(params: &Params) -> Option<ScopeSet> {
     params.get("choose")?;
     let ticked = params.names_after("allow:");
     Some(ticked.filter_map(|scope| scope.parse().ok()).collect())
@@ -253,6 +260,9 @@ impl Web {
         let locale = self.locale(headers, None);
         match answer {
             Answer::Redirect(to) => redirect(&to),
+            Answer::Post(to, fields) => {
+                self.send_page(&locale, Some(client_view(&request.client)), to, fields)
+            }
             Answer::Show(Ok(code)) => {
                 let client = client_view(&request.client);
                 let html = self
@@ -262,6 +272,24 @@ impl Web {
             }
             Answer::Show(Err(error)) => self.oauth_error_page(&locale, &error),
         }
+    }
+
+    /// The page that brings an answer to the client by a form. Browsers hold the client's own redirects
+    /// from there against the page's policy, so it lets forms go anywhere, as the consent page does.
+    fn send_page(
+        &self,
+        locale: &Locale,
+        client: Option<ClientView>,
+        action: String,
+        fields: Vec<(String, String)>,
+    ) -> Response {
+        let page = SendPage {
+            client,
+            action,
+            fields,
+        };
+        let html = self.pages().render_send(&page, locale);
+        self.page(StatusCode::OK, html, &Forms::Anywhere)
     }
 
     /// Tells the client that it gets nothing. Anyone can register an address to be sent to, so nobody is
@@ -275,8 +303,11 @@ impl Web {
     ) -> Response {
         let locale = self.locale(headers, None);
         let answer = answer_to.with_error(self.settings().issuer(), error);
-        let Answer::Redirect(to) = answer else {
-            return self.oauth_error_page(&locale, error);
+        let to = match answer {
+            Answer::Redirect(to) => to,
+            // the page's button is what a link would be
+            Answer::Post(to, fields) => return self.send_page(&locale, None, to, fields),
+            Answer::Show(_) => return self.oauth_error_page(&locale, error),
         };
         let is_logged_in = matches!(self.session(headers).await, Ok(Some(_)));
         if is_logged_in || answer_to.is_silent {

@@ -15,6 +15,7 @@ use super::request::{Peer, client_address, form, pairs, params};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::authorize::AuthorizationRequest;
+use crate::oauth::device::letters_of;
 use crate::oauth::discovery::path;
 use crate::oauth::login::{LoginError, Visitor};
 use crate::secrets::{Secret, same};
@@ -23,6 +24,8 @@ use crate::secrets::{Secret, same};
 pub(super) const LOGIN_PATH: &str = "/login";
 /// Where the consent page's "not you?" is posted.
 pub(super) const SWITCH_PATH: &str = "/login/switch";
+/// How a form's `continue` begins that leads to a device's code. No authorization request does.
+const DEVICE: &str = "/device?user_code=";
 
 /// What a person logs in for.
 pub(super) enum Goal {
@@ -30,6 +33,8 @@ pub(super) enum Goal {
     Client(Box<AuthorizationRequest>, String),
     /// To see one of their account's pages.
     Account(String),
+    /// To answer a device: its code's letters, behind where they are typed.
+    Device(String),
 }
 
 impl Goal {
@@ -39,20 +44,28 @@ impl Goal {
         if is_account_page(text) {
             return Ok(Self::Account(text.to_owned()));
         }
+        if let Some(letters) = text.strip_prefix(DEVICE).and_then(letters_of) {
+            return Ok(Self::device(&letters));
+        }
         let request = check(web, headers, text).await?;
         Ok(Self::Client(Box::new(request), text.to_owned()))
     }
 
-    fn text(&self) -> &str {
+    /// To answer the device with this code.
+    pub(super) fn device(letters: &str) -> Self {
+        Self::Device(format!("{DEVICE}{letters}"))
+    }
+
+    pub(super) fn text(&self) -> &str {
         match self {
-            Self::Client(_, text) | Self::Account(text) => text,
+            Self::Client(_, text) | Self::Account(text) | Self::Device(text) => text,
         }
     }
 
     fn request(&self) -> Option<&AuthorizationRequest> {
         match self {
             Self::Client(request, _) => Some(request),
-            Self::Account(_) => None,
+            Self::Account(_) | Self::Device(_) => None,
         }
     }
 
@@ -62,7 +75,7 @@ impl Goal {
             Self::Client(_, raw_request) => {
                 format!("{}?{}", path::AUTHORIZE, after_login(raw_request))
             }
-            Self::Account(path) => path.clone(),
+            Self::Account(path) | Self::Device(path) => path.clone(),
         }
     }
 }

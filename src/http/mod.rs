@@ -7,6 +7,7 @@ mod account;
 mod answer;
 mod authorize;
 mod cookies;
+mod device;
 mod discovery;
 mod explained;
 mod login;
@@ -20,6 +21,7 @@ pub mod server;
 pub mod texts;
 mod token;
 mod userinfo;
+mod validate;
 
 use std::net::IpAddr;
 use std::sync::Arc;

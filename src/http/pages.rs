@@ -12,6 +12,7 @@ mod account;
 mod client;
 mod consent;
 pub mod current;
+mod device;
 mod login;
 mod notices;
 mod samples;
@@ -39,6 +40,8 @@ pub use self::account::{
 use self::client::ClientContext;
 pub use self::client::{ClientKind, ClientMetadata, ClientView, display_name};
 pub use self::consent::{ConsentPage, ScopeView, SendsTo, SwitchAccount};
+use self::device::DeviceContext;
+pub use self::device::{DeviceDonePage, DeviceError, DevicePage, DeviceView, SendPage};
 use self::login::LoginContext;
 pub use self::login::{LoginError, LoginNotice, LoginPage, MissingField};
 pub use self::notices::{CodePage, ErrorLink, ErrorPage, ErrorTitle, LinkText};
@@ -56,6 +59,12 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("parts.html", include_str!("../../templates/parts.html")),
     ("error.html", include_str!("../../templates/error.html")),
     ("code.html", include_str!("../../templates/code.html")),
+    ("device.html", include_str!("../../templates/device.html")),
+    (
+        "device-done.html",
+        include_str!("../../templates/device-done.html"),
+    ),
+    ("send.html", include_str!("../../templates/send.html")),
     ("style.css", include_str!("../../templates/style.css")),
 ];
 
@@ -207,6 +216,34 @@ impl Pages {
         self.render("code.html", page, Some(&page.client), locale)
     }
 
+    /// The page where a device's code is typed.
+    ///
+    /// # Errors
+    /// If an operator's template fails on these values.
+    pub fn render_device(&self, page: &DevicePage, locale: &Locale) -> Result<String, PagesError> {
+        self.render("device.html", DeviceContext::new(page), None, locale)
+    }
+
+    /// The page at the end of the device flow.
+    ///
+    /// # Errors
+    /// If an operator's template fails on these values.
+    pub fn render_device_done(
+        &self,
+        page: &DeviceDonePage,
+        locale: &Locale,
+    ) -> Result<String, PagesError> {
+        self.render("device-done.html", page, Some(&page.client), locale)
+    }
+
+    /// The page whose form brings an answer to the app.
+    ///
+    /// # Errors
+    /// If an operator's template fails on these values.
+    pub fn render_send(&self, page: &SendPage, locale: &Locale) -> Result<String, PagesError> {
+        self.render("send.html", page, page.client.as_ref(), locale)
+    }
+
     fn render(
         &self,
         template: &str,
@@ -255,6 +292,15 @@ impl Pages {
             }
             for page in samples::code() {
                 self.render_code(&page, locale)?;
+            }
+            for page in samples::device() {
+                self.render_device(&page, locale)?;
+            }
+            for page in samples::device_done() {
+                self.render_device_done(&page, locale)?;
+            }
+            for page in samples::send() {
+                self.render_send(&page, locale)?;
             }
         }
         Ok(())

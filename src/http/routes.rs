@@ -10,7 +10,9 @@ use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::answer::{Refused, wants_page};
-use super::{Shared, Web, account, authorize, discovery, login, register, token, userinfo};
+use super::{
+    Shared, Web, account, authorize, device, discovery, login, register, token, userinfo, validate,
+};
 use crate::oauth::discovery::{METADATA_PATH, OPENID_CONFIGURATION_PATH, path};
 
 /// The longest path and query; a `client_id` alone may have 4 KiB.
@@ -27,6 +29,9 @@ pub fn router(web: Web) -> Router {
         .route(path::TOKEN, post(token::token))
         .route(path::REVOKE, post(token::revoke))
         .route(path::INTROSPECT, post(token::introspect))
+        .route(path::DEVICE, post(device::authorize))
+        .route(path::DEVICE_PAGE, get(device::get).post(device::decide))
+        .route(path::VALIDATE, get(validate::get))
         .route(path::USERINFO, get(userinfo::get).post(userinfo::post))
         .route(login::LOGIN_PATH, get(login::get).post(login::post))
         .route(login::SWITCH_PATH, post(login::switch))

@@ -5,8 +5,8 @@ use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
-use super::answer::{Refused, json_answer};
-use super::request::{Peer, basic, client_address, form};
+use super::answer::{Refused, bearer_error, json_answer};
+use super::request::{Peer, basic, bearer, client_address, form};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::clients::Credentials;
@@ -44,12 +44,21 @@ pub(super) async fn revoke(
     )
 }
 
-/// POST /oauth2/introspect
+/// POST /oauth2/introspect, by a client or with a token that one has for this (RFC 7662 §2.1).
 pub(super) async fn introspect(
     State(web): State<Shared>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
+    if let Some(token) = bearer(&headers) {
+        let params = form(&web, &headers, body).await?;
+        return Ok(
+            match web.provider.introspect_for_bearer(&params, token).await {
+                Ok(answer) => json_answer(StatusCode::OK, &answer),
+                Err(error) => bearer_error(&error),
+            },
+        );
+    }
     let (params, credentials) = client_request(&web, &headers, body).await?;
     Ok(
         match web
@@ -63,7 +72,7 @@ pub(super) async fn introspect(
     )
 }
 
-async fn client_request(
+pub(super) async fn client_request(
     web: &Web,
     headers: &HeaderMap,
     body: Body,

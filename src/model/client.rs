@@ -38,6 +38,16 @@ pub enum GrantType {
     AuthorizationCode,
     /// RFC 6749 §6.
     RefreshToken,
+    /// RFC 8628.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
+    /// RFC 6749 §4.3.
+    Password,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 6749 §4.2: what clients register for that ask the authorization endpoint for tokens
+    /// (OIDC Registration §2). No request bears it.
+    Implicit,
 }
 
 impl GrantType {
@@ -46,6 +56,10 @@ impl GrantType {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::Password => "password",
+            Self::ClientCredentials => "client_credentials",
+            Self::Implicit => "implicit",
         }
     }
 }
@@ -56,6 +70,55 @@ impl GrantType {
 pub enum ResponseType {
     /// RFC 6749 §4.1.1.
     Code,
+    /// RFC 6749 §4.2.1.
+    Token,
+    /// OIDC Core §3.2.
+    IdToken,
+    /// Both of them.
+    #[serde(rename = "id_token token")]
+    IdTokenToken,
+}
+
+impl ResponseType {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Code, Self::Token, Self::IdToken, Self::IdTokenToken];
+
+    /// The value as it stands in requests and metadata.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Token => "token",
+            Self::IdToken => "id_token",
+            Self::IdTokenToken => "id_token token",
+        }
+    }
+
+    /// The response type that these words stand for, in any order (Multiple Response Types §3).
+    pub fn from_words(words: &str) -> Option<Self> {
+        let sorted = |words: &str| {
+            let mut words: Vec<_> = words.split(' ').map(str::to_owned).collect();
+            words.sort_unstable();
+            words
+        };
+        let asked = sorted(words);
+        let is_asked = |it: &Self| sorted(it.as_str()) == asked;
+        Self::ALL.into_iter().find(is_asked)
+    }
+
+    /// Whether the authorization endpoint itself answers with tokens.
+    pub const fn is_implicit(self) -> bool {
+        !matches!(self, Self::Code)
+    }
+
+    /// Whether an access token is in the answer.
+    pub const fn has_token(self) -> bool {
+        matches!(self, Self::Token | Self::IdTokenToken)
+    }
+
+    /// Whether an id_token is in the answer.
+    pub const fn has_id_token(self) -> bool {
+        matches!(self, Self::IdToken | Self::IdTokenToken)
+    }
 }
 
 /// What a client says of itself when it registers (RFC 7591 §2), already checked.

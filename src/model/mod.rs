@@ -3,6 +3,7 @@
 
 mod client;
 mod code;
+mod device;
 mod event;
 mod grant;
 mod ids;
@@ -12,6 +13,7 @@ mod token;
 
 pub use client::{ApplicationType, AuthMethod, Client, ClientMetadata, GrantType, ResponseType};
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
+pub use device::{Approval, DeviceCode, DeviceState};
 pub use event::{Event, EventKind, KeptEvent};
 pub use grant::{EndReason, Grant};
 pub use ids::{ClientId, Generation, GrantId, SessionId};

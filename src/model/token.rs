@@ -53,3 +53,10 @@ pub struct Pair {
     /// The address that they were handed to, where it is kept.
     pub issued_to: Option<IpAddr>,
 }
+
+impl Pair {
+    /// How long the access token lasts, in seconds (RFC 6749 §5.1 `expires_in`).
+    pub fn expires_in(&self) -> u64 {
+        self.access_expires_at.since(self.issued_at).as_secs()
+    }
+}

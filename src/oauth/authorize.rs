@@ -19,6 +19,8 @@ pub struct AuthorizationRequest {
     pub answer_to: AnswerTo,
     /// Whether the request named its `redirect_uri` (RFC 6749 §4.1.3).
     pub redirect_uri_named: bool,
+    /// What the answer is to hold.
+    pub response_type: ResponseType,
     /// What is asked for, of what the client may ask for.
     pub scopes: ScopeSet,
     /// PKCE.
@@ -68,6 +70,8 @@ pub enum ResponseMode {
     Query,
     /// In the fragment.
     Fragment,
+    /// In a form that the browser posts (OAuth 2.0 Form Post Response Mode).
+    FormPost,
 }
 
 /// What became of an answer.
@@ -75,6 +79,8 @@ pub enum ResponseMode {
 pub enum Answer {
     /// Send the browser there.
     Redirect(String),
+    /// Have the browser post these fields there.
+    Post(String, Vec<(String, String)>),
     /// Show the code (or the error) to the person: there is nowhere to redirect to.
     Show(Result<String, OauthError>),
 }
@@ -106,11 +112,15 @@ impl Provider {
         let answer_to = check_redirect_uri(&params, &client).map_err(Refusal::Page)?;
         let told = |error| Refusal::Client(answer_to.clone(), error);
 
-        check_response_mode(&params).map_err(told)?;
-        self.check_response_type(&params, &client).map_err(told)?;
+        check_response_mode(&params, &answer_to).map_err(told)?;
+        let response_type = self.check_response_type(&params, &client).map_err(told)?;
+        check_implicit(&params, response_type, &answer_to).map_err(told)?;
         check_no_request_object(&params).map_err(told)?;
-        let code_challenge = self.check_code_challenge(&params).map_err(told)?;
+        let code_challenge = self
+            .check_code_challenge(&params, response_type)
+            .map_err(told)?;
         let scopes = check_scopes(&params, &client).map_err(told)?;
+        let scopes = check_implicit_scopes(scopes, response_type).map_err(told)?;
         let prompt = check_prompt(&params).map_err(told)?;
         let max_age = check_max_age(&params).map_err(told)?;
         check_nonce(&params).map_err(told)?;
@@ -118,6 +128,7 @@ impl Provider {
             redirect_uri_named: params.get("redirect_uri").is_some(),
             client,
             answer_to,
+            response_type,
             scopes,
             code_challenge,
             nonce: params.get("nonce").map(str::to_owned),
@@ -147,38 +158,49 @@ impl Provider {
         Ok(client)
     }
 
-    fn check_response_type(&self, params: &Params, client: &Client) -> Result<(), OauthError> {
-        match params.get("response_type") {
-            None => Err(OauthError::invalid_request("response_type is missing")),
-            Some("code")
-                if !self
-                    .config
-                    .flows
-                    .allowed_response_types
-                    .contains(&ResponseType::Code) =>
-            {
-                Err(OauthError::new(
-                    ErrorCode::UnsupportedResponseType,
-                    "response_type code is switched off",
-                ))
-            }
-            Some("code") if !client.metadata.response_types.contains(&ResponseType::Code) => {
-                Err(OauthError::new(
-                    ErrorCode::UnauthorizedClient,
-                    "the client did not register for code",
-                ))
-            }
-            Some("code") => Ok(()),
-            Some(_) => Err(OauthError::new(
+    fn check_response_type(
+        &self,
+        params: &Params,
+        client: &Client,
+    ) -> Result<ResponseType, OauthError> {
+        let words = params
+            .get("response_type")
+            .ok_or_else(|| OauthError::invalid_request("response_type is missing"))?;
+        let flows = &self.config.flows;
+        let Some(asked) = ResponseType::from_words(words).filter(|it| flows.answers(*it)) else {
+            let offered: Vec<_> = ResponseType::ALL
+                .into_iter()
+                .filter(|it| flows.answers(*it))
+                .map(ResponseType::as_str)
+                .collect();
+            return Err(OauthError::new(
                 ErrorCode::UnsupportedResponseType,
-                "the one response_type that is offered is code",
+                match offered.is_empty() {
+                    true => "no response_type is offered here".to_owned(),
+                    false => format!("response_type must be one of: {}", offered.join(", ")),
+                },
+            ));
+        };
+        match client.metadata.response_types.contains(&asked) {
+            true => Ok(asked),
+            false => Err(OauthError::new(
+                ErrorCode::UnauthorizedClient,
+                format!("the client did not register for {}", asked.as_str()),
             )),
         }
     }
 
     /// RFC 7636 §4.3, §4.4.1.
-    fn check_code_challenge(&self, params: &Params) -> Result<Option<CodeChallenge>, OauthError> {
+    fn check_code_challenge(
+        &self,
+        params: &Params,
+        response_type: ResponseType,
+    ) -> Result<Option<CodeChallenge>, OauthError> {
         let flows = &self.config.flows;
+        // where no code is given, there is none to protect
+        if response_type.is_implicit() {
+            return Ok(None);
+        }
         let Some(challenge) = params.get("code_challenge") else {
             if params.get("code_challenge_method").is_some() {
                 return Err(OauthError::invalid_request(
@@ -246,6 +268,12 @@ fn check_redirect_uri(params: &Params, client: &Client) -> Result<AnswerTo, Oaut
         // RFC 6749 §3.1.2.3: may be left out where exactly one is registered
         None => match registered.as_slice() {
             [only] => only,
+            [] => {
+                return Err(OauthError::new(
+                    ErrorCode::UnauthorizedClient,
+                    "the app registered no redirect_uri: it has no business here",
+                ));
+            }
             _ => {
                 return Err(OauthError::invalid_request(
                     "redirect_uri is missing, and the app registered more than one",
@@ -255,8 +283,14 @@ fn check_redirect_uri(params: &Params, client: &Client) -> Result<AnswerTo, Oaut
     };
     let kind = redirect_uri::classify(redirect_uri)
         .map_err(|why| OauthError::invalid_request(format!("redirect_uri {why}")))?;
+    let is_implicit = params
+        .get("response_type")
+        .and_then(ResponseType::from_words)
+        .is_some_and(ResponseType::is_implicit);
     let response_mode = match params.get("response_mode") {
         Some("fragment") => ResponseMode::Fragment,
+        Some("form_post") if can_be_posted_to(kind) => ResponseMode::FormPost,
+        None if is_implicit => ResponseMode::Fragment,
         _ => ResponseMode::Query,
     };
     Ok(AnswerTo {
@@ -268,13 +302,69 @@ fn check_redirect_uri(params: &Params, client: &Client) -> Result<AnswerTo, Oaut
     })
 }
 
-fn check_response_mode(params: &Params) -> Result<(), OauthError> {
+fn check_response_mode(params: &Params, answer_to: &AnswerTo) -> Result<(), OauthError> {
     match params.get("response_mode") {
         None | Some("query" | "fragment") => Ok(()),
+        Some("form_post") if can_be_posted_to(answer_to.kind) => Ok(()),
+        Some("form_post") => Err(OauthError::invalid_request(
+            "response_mode form_post needs a redirect_uri of http or https",
+        )),
         Some(_) => Err(OauthError::invalid_request(
-            "response_mode must be query or fragment",
+            "response_mode must be query, fragment or form_post",
         )),
     }
+}
+
+fn can_be_posted_to(kind: RedirectKind) -> bool {
+    matches!(kind, RedirectKind::Web | RedirectKind::Loopback)
+}
+
+/// What only requests for tokens must have.
+fn check_implicit(
+    params: &Params,
+    response_type: ResponseType,
+    answer_to: &AnswerTo,
+) -> Result<(), OauthError> {
+    if !response_type.is_implicit() {
+        return Ok(());
+    }
+    // Multiple Response Types §3, §5: tokens never travel in a query
+    if params.get("response_mode") == Some("query") {
+        return Err(OauthError::invalid_request(
+            "response_mode query is not for tokens: use fragment",
+        ));
+    }
+    if answer_to.kind == RedirectKind::OutOfBand {
+        return Err(OauthError::invalid_request(
+            "tokens are not shown to people: an out-of-band redirect_uri is for codes",
+        ));
+    }
+    // OIDC Core §3.2.2.1
+    if response_type.has_id_token() && params.get("nonce").is_none() {
+        return Err(OauthError::invalid_request(
+            "nonce is missing: an id_token from this endpoint needs one",
+        ));
+    }
+    Ok(())
+}
+
+/// Nothing outlives the access token that comes from the authorization endpoint, and an id_token needs
+/// `openid` (OIDC Core §3.2.2.1).
+fn check_implicit_scopes(
+    scopes: ScopeSet,
+    response_type: ResponseType,
+) -> Result<ScopeSet, OauthError> {
+    if response_type.has_id_token() && !scopes.contains(Scope::OPENID) {
+        return Err(OauthError::new(
+            ErrorCode::InvalidScope,
+            "an id_token needs the scope openid",
+        ));
+    }
+    let keeps = |scope: &Scope| scope.as_str() != Scope::OFFLINE_ACCESS;
+    Ok(match response_type.is_implicit() {
+        true => scopes.filtered(keeps),
+        false => scopes,
+    })
 }
 
 /// OIDC Core §3.1.2.6.
@@ -296,7 +386,7 @@ fn check_no_request_object(params: &Params) -> Result<(), OauthError> {
 
 /// What is asked for, less what is unknown and what the client did not register for. Where nothing is
 /// asked for: what it registered for, or a chat client's scopes (RFC 6749 §3.3).
-fn check_scopes(params: &Params, client: &Client) -> Result<ScopeSet, OauthError> {
+pub(super) fn check_scopes(params: &Params, client: &Client) -> Result<ScopeSet, OauthError> {
     let default = format!("{} {}", Scope::OPENID, Scope::CLIENT_NORMAL);
     let asked = params
         .get("scope")
@@ -371,7 +461,7 @@ impl AnswerTo {
     pub fn with_code(&self, issuer: &str, code: &str) -> Answer {
         match self.kind {
             RedirectKind::OutOfBand => Answer::Show(Ok(code.to_owned())),
-            _ => self.redirect(&[("code", code), ("iss", issuer)]),
+            _ => self.with(&[("code", code), ("iss", issuer)]),
         }
     }
 
@@ -379,7 +469,7 @@ impl AnswerTo {
     pub fn with_error(&self, issuer: &str, error: &OauthError) -> Answer {
         match self.kind {
             RedirectKind::OutOfBand => Answer::Show(Err(error.clone())),
-            _ => self.redirect(&[
+            _ => self.with(&[
                 ("error", error.code.as_str()),
                 ("error_description", &error.description),
                 ("iss", issuer),
@@ -387,23 +477,24 @@ impl AnswerTo {
         }
     }
 
-    /// RFC 9207 §2: `iss` is in every answer.
-    fn redirect(&self, parameters: &[(&str, &str)]) -> Answer {
-        let mut added = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in parameters {
-            added.append_pair(name, value);
-        }
-        if let Some(state) = &self.state {
-            added.append_pair("state", state);
-        }
-        let added = added.finish();
+    /// The answer with these parameters, of which `iss` is always one (RFC 9207 §2).
+    pub(super) fn with(&self, parameters: &[(&str, &str)]) -> Answer {
+        let state = self.state.as_deref().map(|state| ("state", state));
+        let all = parameters.iter().copied().chain(state);
         let uri = &self.redirect_uri;
         let separator = match self.response_mode {
+            ResponseMode::FormPost => {
+                let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+                return Answer::Post(uri.clone(), all.map(owned).collect());
+            }
             ResponseMode::Fragment => "#",
             ResponseMode::Query if uri.ends_with(['?', '&']) => "",
             ResponseMode::Query if uri.contains('?') => "&",
             ResponseMode::Query => "?",
         };
+        let added = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(all)
+            .finish();
         Answer::Redirect(format!("{uri}{separator}{added}"))
     }
 }

@@ -4,12 +4,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jid::BareJid;
+
 use super::authorize::{Answer, AuthorizationRequest};
 use super::login::CurrentSession;
 use super::redirect_uri::RedirectKind;
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
-use crate::model::{AuthorizationCode, GrantId, GrantType, Scope, ScopeSet};
+use crate::model::{AuthorizationCode, Client, GrantId, GrantType, Scope, ScopeSet};
 use crate::secrets::{TokenHash, TokenKind, mac_text, new_token, same};
 use crate::storage::{GrantFilter, StoreError};
 
@@ -23,6 +25,24 @@ pub struct Question {
     pub scopes: ScopeSet,
     /// To be sent back with the answer.
     pub ticket: String,
+}
+
+/// What a ticket is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject<'a> {
+    /// An authorization request as it came.
+    Request(&'a str),
+    /// A device's request, by the hash of its device code.
+    Device(&'a TokenHash),
+}
+
+impl Subject<'_> {
+    fn parts(&self) -> (&'static [u8], &[u8]) {
+        match self {
+            Self::Request(raw) => (b"consent", raw.as_bytes()),
+            Self::Device(hash) => (b"device", hash.as_bytes()),
+        }
+    }
 }
 
 /// What a person answers.
@@ -65,6 +85,21 @@ fn is_base(scope: &Scope) -> bool {
     scope.is_xmpp() || scope.as_str() == Scope::OPENID
 }
 
+/// Of what was shown, what the person allows: all but what they have unticked.
+pub(super) fn left_ticked(shown: ScopeSet, chosen: Option<ScopeSet>) -> Result<ScopeSet, AskAgain> {
+    let scopes = match chosen {
+        None => shown,
+        Some(chosen) if chosen.is_subset(&shown) => {
+            shown.filtered(|scope| chosen.contains(scope.as_str()) || !is_optional(scope, &shown))
+        }
+        Some(_) => return Err(AskAgain::NotThisForm),
+    };
+    let can_do_anything = scopes.iter().any(is_base);
+    can_do_anything
+        .then_some(scopes)
+        .ok_or(AskAgain::NothingChosen)
+}
+
 impl Provider {
     /// Whether the request must wait for a login (OIDC Core §3.1.2.3).
     pub fn must_log_in(
@@ -90,29 +125,34 @@ impl Provider {
         raw_request: &str,
         current: &CurrentSession,
     ) -> Result<Question, OauthError> {
-        let scopes = self.grantable(request, current)?;
+        let scopes = self.grantable(&request.scopes, &request.client, &current.session.account)?;
+        Ok(self.ask(Subject::Request(raw_request), current, scopes))
+    }
+
+    /// The question whether `scopes` may be granted, with its ticket.
+    pub(super) fn ask(
+        &self,
+        about: Subject<'_>,
+        current: &CurrentSession,
+        scopes: ScopeSet,
+    ) -> Question {
         let until = self.now() + TICKET_TTL;
-        let ticket = self.ticket(raw_request, current, &scopes, until);
-        Ok(Question { scopes, ticket })
+        let ticket = self.ticket(about, current, &scopes, until);
+        Question { scopes, ticket }
     }
 
     /// Of what is asked for, what can be granted: XMPP scopes only where the host's module enforces
     /// them, `offline_access` only where a refresh token may be given.
-    fn grantable(
+    pub(super) fn grantable(
         &self,
-        request: &AuthorizationRequest,
-        current: &CurrentSession,
+        asked: &ScopeSet,
+        client: &Client,
+        account: &BareJid,
     ) -> Result<ScopeSet, OauthError> {
-        let enforced = self
-            .accounts
-            .enforced_scopes(&current.session.account.domain().to_owned());
-        let refreshable = request.client.metadata.may_use(GrantType::RefreshToken)
-            && self
-                .config
-                .flows
-                .allowed_grant_types
-                .contains(&GrantType::RefreshToken);
-        let scopes = request.scopes.filtered(|scope| match scope.as_str() {
+        let enforced = self.accounts.enforced_scopes(&account.domain().to_owned());
+        let refreshable = client.metadata.may_use(GrantType::RefreshToken)
+            && self.config.flows.allows(GrantType::RefreshToken);
+        let scopes = asked.filtered(|scope| match scope.as_str() {
             Scope::OFFLINE_ACCESS => refreshable,
             _ if scope.is_xmpp() => enforced.contains(scope.as_str()),
             _ => true,
@@ -143,7 +183,8 @@ impl Provider {
         current: &CurrentSession,
         decision: Decision<'_>,
     ) -> Result<Result<Answer, AskAgain>, StoreError> {
-        let Some(shown) = self.scopes_of_ticket(raw_request, current, decision.ticket) else {
+        let about = Subject::Request(raw_request);
+        let Some(shown) = self.scopes_of_ticket(about, current, decision.ticket) else {
             return Ok(Err(AskAgain::NotThisForm));
         };
         let issuer = self.config.http.issuer();
@@ -154,20 +195,15 @@ impl Provider {
                 "the person said no",
             ));
         }
-        match self.grantable(request, current) {
+        match self.grantable(&request.scopes, &request.client, &current.session.account) {
             Ok(grantable) if shown.is_subset(&grantable) => {}
             Ok(_) => return Ok(Err(AskAgain::NotThisForm)),
             Err(error) => return refused(error),
         }
-        let scopes = match decision.chosen {
-            None => shown,
-            Some(chosen) if chosen.is_subset(&shown) => shown
-                .filtered(|scope| chosen.contains(scope.as_str()) || !is_optional(scope, &shown)),
-            Some(_) => return Ok(Err(AskAgain::NotThisForm)),
+        let scopes = match left_ticked(shown, decision.chosen) {
+            Ok(scopes) => scopes,
+            Err(why) => return Ok(Err(why)),
         };
-        if !scopes.iter().any(is_base) {
-            return Ok(Err(AskAgain::NothingChosen));
-        }
         let code = self
             .give_code(request, current, scopes, decision.from)
             .await?;
@@ -198,10 +234,13 @@ impl Provider {
         let means_another = request.login_hint.as_deref().is_some_and(|hint| {
             self.account_named(hint).as_ref() != Some(&current.session.account)
         });
-        if request.prompt.consent || !proves_itself || means_another {
+        // what is given at once cannot be kept back any more
+        let is_at_once = request.response_type.is_implicit();
+        if request.prompt.consent || !proves_itself || means_another || is_at_once {
             return Ok(None);
         }
-        let Ok(scopes) = self.grantable(request, current) else {
+        let account = &current.session.account;
+        let Ok(scopes) = self.grantable(&request.scopes, &request.client, account) else {
             return Ok(None);
         };
         if !self.has_allowed(request, current, &scopes).await? {
@@ -255,6 +294,19 @@ impl Provider {
             );
             return Ok(Some(request.answer_to.with_error(issuer, &error)));
         }
+        if request.response_type.is_implicit() {
+            let answer = self.answer_at_once(request, current, scopes, from).await;
+            return Ok(answer.unwrap_or_else(|error| {
+                let error = match error.code {
+                    // RFC 6749 §4.2.2.1 has no invalid_grant: that is the token endpoint's word
+                    ErrorCode::InvalidGrant => {
+                        OauthError::new(ErrorCode::AccessDenied, error.description)
+                    }
+                    _ => error,
+                };
+                Some(request.answer_to.with_error(issuer, &error))
+            }));
+        }
         let code = new_token(self.random.as_ref(), TokenKind::Code);
         let record = AuthorizationCode {
             grant_id: GrantId::random(self.random.as_ref()),
@@ -286,20 +338,21 @@ impl Provider {
     /// `until.scopes.mac`
     fn ticket(
         &self,
-        raw_request: &str,
+        about: Subject<'_>,
         current: &CurrentSession,
         scopes: &ScopeSet,
         until: Timestamp,
     ) -> String {
+        let (kind, subject) = about.parts();
         let until = until.as_unix().to_string();
         let scopes = scopes.to_string();
         let mac = mac_text(
             &self.form_key,
             &[
-                b"consent",
+                kind,
                 current.hash.as_bytes(),
                 current.session.account.as_str().as_bytes(),
-                raw_request.as_bytes(),
+                subject,
                 scopes.as_bytes(),
                 until.as_bytes(),
             ],
@@ -308,16 +361,16 @@ impl Provider {
     }
 
     /// The scopes that were shown with this ticket, if it was made for all this and is not too old.
-    fn scopes_of_ticket(
+    pub(super) fn scopes_of_ticket(
         &self,
-        raw_request: &str,
+        about: Subject<'_>,
         current: &CurrentSession,
         ticket: &str,
     ) -> Option<ScopeSet> {
         let mut parts = ticket.splitn(3, '|');
         let until = Timestamp::from_unix(parts.next()?.parse().ok()?);
         let scopes: ScopeSet = parts.next()?.parse().ok()?;
-        let expected = self.ticket(raw_request, current, &scopes, until);
+        let expected = self.ticket(about, current, &scopes, until);
         (same(&expected, ticket) && until > self.now()).then_some(scopes)
     }
 

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Provider;
-use crate::model::Scope;
+use crate::model::{GrantType, ResponseType, Scope};
 
 /// Where RFC 8414 §3 puts the document.
 pub const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
@@ -15,12 +15,15 @@ pub const OPENID_CONFIGURATION_PATH: &str = "/.well-known/openid-configuration";
 #[expect(missing_docs, reason = "the names say it")]
 pub mod path {
     pub const AUTHORIZE: &str = "/oauth2/authorize";
+    pub const DEVICE: &str = "/oauth2/device";
+    pub const DEVICE_PAGE: &str = "/device";
     pub const INTROSPECT: &str = "/oauth2/introspect";
     pub const JWKS: &str = "/oauth2/jwks";
     pub const REGISTER: &str = "/oauth2/register";
     pub const REVOKE: &str = "/oauth2/revoke";
     pub const TOKEN: &str = "/oauth2/token";
     pub const USERINFO: &str = "/oauth2/userinfo";
+    pub const VALIDATE: &str = "/oauth2/validate/{host}";
 }
 
 impl Provider {
@@ -28,10 +31,19 @@ impl Provider {
     pub fn metadata(&self) -> Value {
         let http = &self.config.http;
         let flows = &self.config.flows;
+        let implicit = flows
+            .allows(GrantType::Implicit)
+            .then_some(&GrantType::Implicit);
         let grant_types: Vec<_> = flows
             .allowed_grant_types
             .iter()
+            .chain(implicit)
             .map(|g| g.as_str())
+            .collect();
+        let response_types: Vec<_> = ResponseType::ALL
+            .into_iter()
+            .filter(|it| flows.answers(*it))
+            .map(ResponseType::as_str)
             .collect();
         let challenge_methods: Vec<_> = flows
             .allowed_code_challenge_methods
@@ -39,6 +51,11 @@ impl Provider {
             .map(|m| m.as_str())
             .collect();
         let proofs = ["client_secret_basic", "client_secret_post", "none"];
+        // RFC 8414 §2: names of access token types, too
+        let bearer = flows
+            .allows(GrantType::ClientCredentials)
+            .then_some("Bearer");
+        let introspection_proofs: Vec<_> = proofs.into_iter().chain(bearer).collect();
         let mut metadata = json!({
             "issuer": http.issuer(),
             "authorization_endpoint": http.url_of(path::AUTHORIZE),
@@ -48,12 +65,12 @@ impl Provider {
             "revocation_endpoint": http.url_of(path::REVOKE),
             "introspection_endpoint": http.url_of(path::INTROSPECT),
             "scopes_supported": self.scopes_supported(),
-            "response_types_supported": ["code"],
-            "response_modes_supported": ["query", "fragment"],
+            "response_types_supported": response_types,
+            "response_modes_supported": ["query", "fragment", "form_post"],
             "grant_types_supported": grant_types,
             "token_endpoint_auth_methods_supported": proofs,
             "revocation_endpoint_auth_methods_supported": proofs,
-            "introspection_endpoint_auth_methods_supported": proofs,
+            "introspection_endpoint_auth_methods_supported": introspection_proofs,
             "code_challenge_methods_supported": challenge_methods,
             // RFC 9207 §3
             "authorization_response_iss_parameter_supported": true,
@@ -71,6 +88,9 @@ impl Provider {
         });
         if self.config.registration.registration_key.is_some() {
             metadata["registration_endpoint"] = http.url_of(path::REGISTER).into();
+        }
+        if flows.allows(GrantType::DeviceCode) {
+            metadata["device_authorization_endpoint"] = http.url_of(path::DEVICE).into();
         }
         let site = &self.config.site;
         for (name, url) in [

@@ -3,6 +3,7 @@
 
 use crate::accounts::Unavailable;
 use crate::keys::KeyError;
+use crate::limits::RetryAfter;
 use crate::storage::StoreError;
 
 /// An error code with its sentence, as RFC 6749 §4.1.2.1, §5.2 and their kin want it.
@@ -13,6 +14,8 @@ pub struct OauthError {
     pub code: ErrorCode,
     /// What is wrong and what to do, in printable ASCII without `"` and `\` (RFC 6749 §5.2).
     pub description: String,
+    /// Seconds until it may be tried again, where that is known.
+    pub retry_after: Option<u64>,
 }
 
 /// Codes of the OAuth extensions error registry.
@@ -20,7 +23,9 @@ pub struct OauthError {
 #[expect(missing_docs, reason = "the registered names say it")]
 pub enum ErrorCode {
     AccessDenied,
+    AuthorizationPending,
     ConsentRequired,
+    ExpiredToken,
     InsufficientScope,
     InvalidClient,
     InvalidClientMetadata,
@@ -35,6 +40,7 @@ pub enum ErrorCode {
     ServerError,
     SlowDown,
     TemporarilyUnavailable,
+    TooManyRequests,
     UnauthorizedClient,
     UnsupportedGrantType,
     UnsupportedResponseType,
@@ -45,6 +51,8 @@ impl ErrorCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::ExpiredToken => "expired_token",
             Self::ConsentRequired => "consent_required",
             Self::InsufficientScope => "insufficient_scope",
             Self::InvalidClient => "invalid_client",
@@ -59,7 +67,8 @@ impl ErrorCode {
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",
             Self::SlowDown => "slow_down",
-            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            // RFC 6749 has no word for it; the status says the rest
+            Self::TemporarilyUnavailable | Self::TooManyRequests => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
@@ -72,7 +81,7 @@ impl ErrorCode {
             // RFC 6749 §5.2: 400, except 401 for invalid_client; RFC 6750 §3.1: 401 and 403
             Self::InvalidClient | Self::InvalidToken => 401,
             Self::InsufficientScope => 403,
-            Self::SlowDown => 429,
+            Self::TooManyRequests => 429,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
             _ => 400,
@@ -99,7 +108,21 @@ impl OauthError {
             })
             .take(400)
             .collect();
-        Self { code, description }
+        Self {
+            code,
+            description,
+            retry_after: None,
+        }
+    }
+
+    /// One try too many; `what` is the sentence's beginning.
+    pub fn too_many(wait: RetryAfter, what: &str) -> Self {
+        let seconds = wait.as_secs().max(1);
+        let description = format!("{what}: try again in {seconds} s");
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(ErrorCode::TooManyRequests, description)
+        }
     }
 
     /// `invalid_request` with this sentence.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::clients::Credentials;
 use super::issue::subject;
-use super::{OauthError, Params, Provider};
+use super::{ErrorCode, OauthError, Params, Provider};
 use crate::clock::Timestamp;
 use crate::model::{ClientId, Grant, ScopeSet};
 use crate::secrets::{TokenHash, TokenKind};
@@ -63,6 +63,33 @@ impl Provider {
             }
         }
         Ok(self.introspect(own, token).await?)
+    }
+
+    /// The same for a resource server that shows a token of its own, which it has by
+    /// `client_credentials` (RFC 7662 §2.1).
+    ///
+    /// # Errors
+    /// `invalid_token`: that is no such token, or its client may not ask any more.
+    pub async fn introspect_for_bearer(
+        &self,
+        params: &Params,
+        bearer: &str,
+    ) -> Result<Value, OauthError> {
+        let access = self.access(bearer).await?;
+        let may_ask = access.is_some_and(|access| {
+            let grant = &access.grant;
+            self.is_nobodys(grant) && self.may_introspect(grant.client_id.as_str())
+        });
+        if !may_ask {
+            return Err(OauthError::new(
+                ErrorCode::InvalidToken,
+                "show a token that was given by client_credentials to a client that may introspect",
+            ));
+        }
+        let token = params
+            .get("token")
+            .ok_or_else(|| OauthError::invalid_request("token is missing"))?;
+        Ok(self.introspect(Asker::Allowed, token).await?)
     }
 
     /// The RFC 7662 §2.2 answer about `token`: for a token that is unknown, expired, revoked or none of
@@ -128,15 +155,20 @@ impl Provider {
     ) -> Value {
         let mut answer = json!({
             "active": true,
-            "scope": scopes.to_string(),
             "client_id": grant.client_id,
-            "username": grant.account.to_string(),
-            "sub": subject(&grant.account),
-            "aud": grant.account.domain().as_str(),
             "iss": self.config.http.issuer(),
             "iat": issued_at,
             "nbf": issued_at,
         });
+        if self.is_nobodys(grant) {
+            answer["sub"] = grant.client_id.as_str().into();
+            answer["aud"] = self.config.http.issuer().into();
+        } else {
+            answer["scope"] = scopes.to_string().into();
+            answer["username"] = grant.account.to_string().into();
+            answer["sub"] = subject(&grant.account).into();
+            answer["aud"] = grant.account.domain().as_str().into();
+        }
         if let Some(expires_at) = expires_at {
             answer["exp"] = expires_at.as_unix().into();
         }

@@ -32,7 +32,8 @@ struct IdTokenClaims<'a> {
     auth_time: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
-    at_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_hash: Option<String>,
     amr: [&'a str; 1],
 }
 
@@ -80,18 +81,31 @@ impl Provider {
         if !pair.stored.scopes.contains(Scope::OPENID) {
             return Ok(None);
         }
+        let issued_at = pair.stored.issued_at;
+        self.sign_id_token(grant, issued_at, Some(&pair.access_token))
+            .await
+            .map(Some)
+    }
+
+    /// An id_token about a grant; `access_token` is the one that it goes with.
+    pub(super) async fn sign_id_token(
+        &self,
+        grant: &Grant,
+        issued_at: Timestamp,
+        access_token: Option<&Secret>,
+    ) -> Result<String, OauthError> {
         let claims = IdTokenClaims {
             iss: self.config.http.issuer(),
             sub: subject(&grant.account),
             aud: grant.client_id.as_str(),
-            iat: pair.stored.issued_at,
-            exp: pair.stored.issued_at + ID_TOKEN_TTL,
+            iat: issued_at,
+            exp: issued_at + ID_TOKEN_TTL,
             auth_time: grant.auth_time,
             nonce: grant.nonce.as_deref(),
-            at_hash: half_sha256_text(pair.access_token.expose()),
+            at_hash: access_token.map(|token| half_sha256_text(token.expose())),
             amr: ["pwd"],
         };
-        Ok(Some(self.keys.sign(&claims).await?))
+        Ok(self.keys.sign(&claims).await?)
     }
 }
 

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use jid::BareJid;
 
 use super::Provider;
+use super::cache::Epoch;
 use super::granted::USES_RECORDED_EVERY;
 use crate::accounts::{PasswordCheck, Unavailable};
 use crate::limits::{RetryAfter, address_key};
-use crate::model::{BrowserSession, EventKind};
+use crate::model::{BrowserSession, EndReason, EventKind, Generation, Grant};
 use crate::secrets::{Secret, TokenHash, TokenKind, mac_text, new_token, random_text, same};
 use crate::storage::StoreError;
 
@@ -54,6 +55,14 @@ pub enum LoginError {
     Store(StoreError),
 }
 
+/// A right password.
+pub(super) struct Proved {
+    /// The account's generation with it.
+    pub(super) generation: Option<Generation>,
+    /// How far the account's changes had come before it was looked at.
+    before: Epoch,
+}
+
 /// A browser session as its cookie shows it.
 #[derive(Clone, Debug)]
 pub struct CurrentSession {
@@ -64,8 +73,7 @@ pub struct CurrentSession {
 }
 
 impl Provider {
-    /// Logs a browser in. Each wrong password counts against the account and the address; a right one,
-    /// or a server that could not be asked, does not.
+    /// Logs a browser in.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -75,6 +83,44 @@ impl Provider {
         password: &Secret,
         visitor: Visitor<'_>,
     ) -> Result<LoggedIn, LoginError> {
+        let proved = self.check_password(account, password, visitor).await?;
+        let now = self.now();
+        let cookie = new_token(self.random.as_ref(), TokenKind::Session);
+        let session = BrowserSession {
+            account: account.clone(),
+            auth_time: now,
+            generation: proved.generation.clone(),
+            expires_at: now + self.config.tokens.session_ttl,
+            last_seen_at: now,
+            from: self.kept(visitor.address),
+            user_agent: visitor
+                .user_agent
+                .map(|text| text.chars().take(MAX_USER_AGENT).collect()),
+        };
+        let hash = TokenHash::of(&cookie);
+        let saved = self.store.save_session(&hash, &session).await;
+        saved.map_err(LoginError::Store)?;
+        if self.account_changes.of(account) != proved.before {
+            // the password that was right a moment ago may be so no more
+            let ended = self.store.end_session(&hash).await;
+            ended.map_err(LoginError::Store)?;
+            return Err(LoginError::Unavailable(Unavailable::Busy));
+        }
+        self.audit_login(account, EventKind::LoggedIn, visitor.address);
+        Ok(LoggedIn {
+            cookie: Secret::new(cookie),
+            known: self.new_mark(account),
+        })
+    }
+
+    /// Whether the password is right, for something that will be stored. Each wrong one counts against
+    /// the account and the address; a right one, or a server that could not be asked, does not.
+    pub(super) async fn check_password(
+        &self,
+        account: &BareJid,
+        password: &Secret,
+        visitor: Visitor<'_>,
+    ) -> Result<Proved, LoginError> {
         let now = self.now();
         let from = address_key(visitor.address);
         let is_known = visitor
@@ -105,32 +151,21 @@ impl Provider {
         self.rows_of_account
             .take(account, now)
             .map_err(LoginError::TooManyTries)?;
-        let cookie = new_token(self.random.as_ref(), TokenKind::Session);
-        let session = BrowserSession {
-            account: account.clone(),
-            auth_time: now,
-            generation,
-            expires_at: now + self.config.tokens.session_ttl,
-            last_seen_at: now,
-            from: self.kept(visitor.address),
-            user_agent: visitor
-                .user_agent
-                .map(|text| text.chars().take(MAX_USER_AGENT).collect()),
-        };
-        let hash = TokenHash::of(&cookie);
-        let saved = self.store.save_session(&hash, &session).await;
-        saved.map_err(LoginError::Store)?;
-        if self.account_changes.of(account) != before {
-            // the password that was right a moment ago may be so no more
-            let ended = self.store.end_session(&hash).await;
-            ended.map_err(LoginError::Store)?;
-            return Err(LoginError::Unavailable(Unavailable::Busy));
+        Ok(Proved { generation, before })
+    }
+
+    /// Ends a grant again whose account has changed while it was being given.
+    pub(super) async fn still_proved(
+        &self,
+        grant: &Grant,
+        proved: &Proved,
+    ) -> Result<(), LoginError> {
+        if self.account_changes.of(&grant.account) == proved.before {
+            return Ok(());
         }
-        self.audit_login(account, EventKind::LoggedIn, visitor.address);
-        Ok(LoggedIn {
-            cookie: Secret::new(cookie),
-            known: self.new_mark(account),
-        })
+        let ended = self.end_grant(&grant.id, EndReason::PasswordChanged).await;
+        ended.map_err(LoginError::Store)?;
+        Err(LoginError::Unavailable(Unavailable::Busy))
     }
 
     /// The mark of a browser that has logged in to `account`: `id.mac`. It names no account and opens

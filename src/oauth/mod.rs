@@ -1,7 +1,7 @@
 //! The protocol: what clients may ask for and what they get. One file per endpoint or grant; what
 //! they share lives once. Speaks no HTTP, no XML and no SQL, and never looks at the system's clock.
 //!
-//! RFC 6749, 6750, 7009, 7591, 7628, 7636, 7662, 8414, 9207, 9700; OpenID Connect Core, Discovery and
+//! RFC 6749, 6750, 7009, 7591, 7628, 7636, 7662, 8414, 8628, 9207, 9700; OpenID Connect Core, Discovery and
 //! Registration; XEP-0493.
 
 pub mod access;
@@ -14,10 +14,12 @@ mod cache;
 pub mod clients;
 pub mod consent;
 mod control;
+pub mod device;
 pub mod discovery;
 mod error;
 pub mod granted;
 mod grants;
+mod implicit;
 pub mod introspection;
 mod issue;
 pub mod login;
@@ -28,6 +30,7 @@ pub mod revoke;
 pub mod sessions;
 pub mod token;
 pub mod userinfo;
+mod validate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +50,7 @@ use crate::secrets::{Random, TokenHash};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
+use device::DeviceBrakes;
 use login::IsKnown;
 use sessions::LiveSessions;
 
@@ -88,6 +92,7 @@ pub struct Provider {
     password_tries_of_account: Brake<(BareJid, IsKnown)>,
     password_tries_from_address: Brake<AddressKey>,
     registrations_from_address: Brake<AddressKey>,
+    devices: DeviceBrakes,
     /// Logins and consents, each of which stores something.
     rows_of_account: Brake<BareJid>,
 }
@@ -123,6 +128,7 @@ impl Provider {
                 limits.registrations_per_address,
                 Duration::from_secs(10),
             ),
+            devices: DeviceBrakes::default(),
             rows_of_account: Brake::new(ROWS_AT_ONCE, Duration::from_secs(10)),
             config: on.config,
             store: on.store,

@@ -8,6 +8,7 @@ use super::clients::{ClientIdClaims, MAX_CLIENT_ID};
 use super::redirect_uri::check_registrable;
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
+use crate::config::Flows;
 use crate::keys::registration;
 use crate::limits::{AddressKey, RetryAfter};
 use crate::model::{
@@ -89,7 +90,7 @@ impl Provider {
             .as_ref()
             .ok_or(RegistrationError::Off)?;
         let now = self.now();
-        let metadata = check_metadata(body)?;
+        let metadata = check_metadata(body, &self.config.flows)?;
         self.registrations_from_address
             .take(&from, now)
             .map_err(RegistrationError::TooMany)?;
@@ -137,7 +138,7 @@ fn invalid(description: impl AsRef<str>) -> OauthError {
 }
 
 /// Checks every field, so that whatever is in a `client_id` was checked once.
-fn check_metadata(body: &[u8]) -> Result<ClientMetadata, OauthError> {
+fn check_metadata(body: &[u8], flows: &Flows) -> Result<ClientMetadata, OauthError> {
     let requested: Requested = serde_json::from_slice(body)
         .map_err(|error| invalid(format!("the body is not client metadata in JSON: {error}")))?;
     let application_type = match requested.application_type.as_deref() {
@@ -146,20 +147,24 @@ fn check_metadata(body: &[u8]) -> Result<ClientMetadata, OauthError> {
         Some(_) => return Err(invalid("application_type must be web or native")),
     };
     let client_uri = https_url("client_uri", requested.client_uri.as_deref())?;
-    let grant_types = check_grant_types(requested.grant_types.as_deref())?;
-    check_response_types(requested.response_types.as_deref())?;
+    let response_types = check_response_types(&requested, flows)?;
+    let grant_types = check_grant_types(&requested, &response_types, flows)?;
     Ok(ClientMetadata {
         client_name: check_name(requested.client_name.as_deref(), client_uri.as_ref())?,
-        redirect_uris: check_redirect_uris(
-            requested.redirect_uris.unwrap_or_default(),
-            application_type,
-            client_uri.as_ref(),
-        )?,
+        redirect_uris: match (requested.redirect_uris, response_types.is_empty()) {
+            // RFC 7591 §2: only flows with redirection need them
+            (None, true) => Vec::new(),
+            (uris, _) => check_redirect_uris(
+                uris.unwrap_or_default(),
+                application_type,
+                client_uri.as_ref(),
+            )?,
+        },
         token_endpoint_auth_method: check_auth_method(
             requested.token_endpoint_auth_method.as_deref(),
         )?,
         grant_types,
-        response_types: vec![ResponseType::Code],
+        response_types,
         application_type,
         scope: check_scope(requested.scope)?,
         logo_uri: https_url("logo_uri", requested.logo_uri.as_deref())?,
@@ -220,32 +225,74 @@ fn check_auth_method(method: Option<&str>) -> Result<AuthMethod, OauthError> {
     }
 }
 
+/// What is asked for of what is on: RFC 7591 §2 lets the rest be left out. Where nothing is said, it is
+/// what the grant types need, `code` for one.
+fn check_response_types(
+    requested: &Requested,
+    flows: &Flows,
+) -> Result<Vec<ResponseType>, OauthError> {
+    let is_on = |it: &ResponseType| flows.answers(*it);
+    let wants_code = match &requested.grant_types {
+        Some(names) => names.iter().any(|name| name == "authorization_code"),
+        None => requested.response_types.is_none(),
+    };
+    let Some(names) = &requested.response_types else {
+        let code = (wants_code && is_on(&ResponseType::Code)).then_some(ResponseType::Code);
+        return Ok(code.into_iter().collect());
+    };
+    let asked: Vec<_> = ResponseType::ALL
+        .into_iter()
+        .filter(is_on)
+        .filter(|it| {
+            names
+                .iter()
+                .any(|name| ResponseType::from_words(name) == Some(*it))
+        })
+        .collect();
+    if asked.is_empty() && !names.is_empty() {
+        return Err(invalid("response_types has none that is offered here"));
+    }
+    if wants_code && !asked.contains(&ResponseType::Code) {
+        return Err(invalid(
+            "response_types must have code, as grant_types has authorization_code",
+        ));
+    }
+    Ok(asked)
+}
+
 /// Where nothing is said, a refresh token is welcome; a client that does not want one says so by
 /// leaving it out of its `grant_types`.
-fn check_grant_types(names: Option<&[String]>) -> Result<Vec<GrantType>, OauthError> {
-    let Some(names) = names else {
-        return Ok(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]);
+fn check_grant_types(
+    requested: &Requested,
+    response_types: &[ResponseType],
+    flows: &Flows,
+) -> Result<Vec<GrantType>, OauthError> {
+    let has_code = response_types.contains(&ResponseType::Code);
+    let is_implicit = response_types.iter().any(|it| it.is_implicit());
+    let asked = |grant: &GrantType| match (&requested.grant_types, grant) {
+        // OIDC Registration §2: these two go with their response types
+        (_, GrantType::AuthorizationCode) => has_code,
+        (_, GrantType::Implicit) => is_implicit,
+        (Some(names), grant) => names.iter().any(|name| name == grant.as_str()),
+        (None, grant) => has_code && *grant == GrantType::RefreshToken,
     };
-    // RFC 7591 §2: "the authorization server MAY reject or replace"; what is not supported is left out
-    let grants: Vec<_> = [GrantType::AuthorizationCode, GrantType::RefreshToken]
-        .into_iter()
-        .filter(|grant| names.iter().any(|name| name == grant.as_str()))
-        .collect();
-    if !grants.contains(&GrantType::AuthorizationCode) {
+    let grants: Vec<_> = [
+        GrantType::AuthorizationCode,
+        GrantType::RefreshToken,
+        GrantType::DeviceCode,
+        GrantType::Password,
+        GrantType::ClientCredentials,
+        GrantType::Implicit,
+    ]
+    .into_iter()
+    .filter(|grant| asked(grant) && (flows.allows(*grant) || *grant == GrantType::RefreshToken))
+    .collect();
+    if grants.iter().all(|grant| *grant == GrantType::RefreshToken) {
         return Err(invalid(
-            "grant_types must have authorization_code, the one flow that is offered",
+            "grant_types has none that is offered here and that a client can begin with",
         ));
     }
     Ok(grants)
-}
-
-fn check_response_types(names: Option<&[String]>) -> Result<(), OauthError> {
-    match names {
-        Some(names) if !names.iter().any(|name| name == "code") => Err(invalid(
-            "response_types must have code, the one type that is offered",
-        )),
-        _ => Ok(()),
-    }
 }
 
 fn check_scope(scope: Option<String>) -> Result<Option<String>, OauthError> {
@@ -310,7 +357,32 @@ mod tests {
         for (name, value) in change.as_object().unwrap() {
             body[name] = value.clone();
         }
-        check_metadata(body.to_string().as_bytes())
+        check_metadata(body.to_string().as_bytes(), &flows())
+    }
+
+    fn flows() -> Flows {
+        Flows {
+            allowed_grant_types: vec![
+                GrantType::AuthorizationCode,
+                GrantType::RefreshToken,
+                GrantType::DeviceCode,
+            ],
+            password_clients: Vec::new(),
+            allowed_response_types: vec![ResponseType::Code],
+            allowed_code_challenge_methods: Vec::new(),
+            require_code_challenge: true,
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_never_redirected_to_needs_no_redirect_uri() {
+        let device = GrantType::DeviceCode.as_str();
+        let change = json!({ "grant_types": [device, "password"], "redirect_uris": null });
+        let said = check(&change).unwrap();
+        assert_eq!(said.grant_types, [GrantType::DeviceCode]);
+        assert!(said.response_types.is_empty() && said.redirect_uris.is_empty());
+        let both = json!({ "grant_types": [device, "authorization_code"], "redirect_uris": null });
+        assert!(check(&both).is_err());
     }
 
     #[test]

@@ -136,6 +136,8 @@ impl Provider {
     pub(super) async fn keep_few(&self, newest: &Grant) -> Result<(), StoreError> {
         let filter = GrantFilter {
             account: Some(newest.account.clone()),
+            // clients that ask for themselves have nobody's account in common
+            client_id: self.is_nobodys(newest).then(|| newest.client_id.clone()),
             ..GrantFilter::default()
         };
         let grants = self.store.grants(&filter).await?;
@@ -202,7 +204,12 @@ impl Provider {
     /// be told (the store remembers until it was).
     fn after_end(&self, ended: &Ended) {
         self.forget_tokens(&ended.access_tokens);
-        for (account, grant) in &ended.grants {
+        // Nobody's grants have opened no sessions, and there is no server to ask.
+        let peoples = ended
+            .grants
+            .iter()
+            .filter(|(account, _)| account.node().is_some());
+        for (account, grant) in peoples {
             let (accounts, store) = (Arc::clone(&self.accounts), Arc::clone(&self.store));
             tokio::spawn(tell_server(accounts, store, account.clone(), grant.clone()));
         }

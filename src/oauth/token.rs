@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::clients::Credentials;
 use super::issue::NewPair;
 use super::{ErrorCode, OauthError, Params, Provider, grants};
-use crate::model::{Client, Grant, GrantType};
+use crate::model::{Client, EndReason, EventKind, Grant, GrantType};
 use crate::secrets::Secret;
+use crate::storage::Redeemed;
 
 /// The answer of the token endpoint (RFC 6749 §5.1).
 #[derive(Serialize)]
@@ -24,13 +25,14 @@ pub struct TokenAnswer {
         serialize_with = "expose_some"
     )]
     refresh_token: Option<Secret>,
-    /// Always there: it may be less than was asked for (RFC 6749 §3.3).
+    /// Always there where there is any: it may be less than was asked for (RFC 6749 §3.3).
+    #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
 }
 
-fn expose<S: serde::Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn expose<S: serde::Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(secret.expose())
 }
 
@@ -67,6 +69,16 @@ impl Provider {
                 grants::authorization_code(self, &client, params, from).await?
             }
             GrantType::RefreshToken => grants::refresh_token(self, &client, params, from).await?,
+            GrantType::DeviceCode => grants::device_code(self, &client, params, from).await?,
+            GrantType::Password => {
+                self.check_may_begin(&client, grant_type)?;
+                grants::password(self, &client, params, from).await?
+            }
+            GrantType::ClientCredentials => {
+                self.check_may_begin(&client, grant_type)?;
+                grants::client_credentials(self, &client, params, from).await?
+            }
+            GrantType::Implicit => return Err(self.not_offered()),
         };
         self.answer(issued).await
     }
@@ -79,23 +91,83 @@ impl Provider {
                 .iter()
                 .find(|grant_type| grant_type.as_str() == name),
         };
-        let Some(grant_type) = grant_type else {
-            let offered: Vec<_> = allowed
-                .iter()
-                .map(|grant_type| grant_type.as_str())
-                .collect();
+        let grant_type = *grant_type.ok_or_else(|| self.not_offered())?;
+        check_registered_for(client, grant_type)?;
+        Ok(grant_type)
+    }
+
+    fn not_offered(&self) -> OauthError {
+        let allowed = &self.config.flows.allowed_grant_types;
+        let offered: Vec<_> = allowed.iter().map(|it| it.as_str()).collect();
+        OauthError::new(
+            ErrorCode::UnsupportedGrantType,
+            format!("grant_type must be one of: {}", offered.join(", ")),
+        )
+    }
+
+    /// Whether a client may start something new by this grant type: it is on, the client registered for
+    /// it, and its registration has not expired.
+    pub(super) fn check_may_begin(
+        &self,
+        client: &Client,
+        grant_type: GrantType,
+    ) -> Result<(), OauthError> {
+        if !self.config.flows.allows(grant_type) {
+            return Err(self.not_offered());
+        }
+        check_registered_for(client, grant_type)?;
+        if client.is_expired(self.now()) {
             return Err(OauthError::new(
-                ErrorCode::UnsupportedGrantType,
-                format!("grant_type must be one of: {}", offered.join(", ")),
-            ));
-        };
-        if !client.metadata.may_use(*grant_type) {
-            return Err(OauthError::new(
-                ErrorCode::UnauthorizedClient,
-                format!("the client did not register for {}", grant_type.as_str()),
+                ErrorCode::InvalidClient,
+                "the client's registration has expired: register again",
             ));
         }
-        Ok(*grant_type)
+        Ok(())
+    }
+
+    /// Stores a grant that comes without a code, with its tokens.
+    pub(super) async fn save_grant(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        pair: &NewPair,
+    ) -> Result<(), OauthError> {
+        let saved = self.store.save_grant(client, grant, &pair.stored, None);
+        if !saved.await? {
+            return Err(OauthError::new(
+                ErrorCode::InvalidClient,
+                "the client has been removed",
+            ));
+        }
+        self.audit_grant(grant, EventKind::Granted, grant.granted_from)
+            .await;
+        self.keep_few(grant).await?;
+        Ok(())
+    }
+
+    /// What a code comes to once the store has said; `None` where it was not good.
+    pub(super) async fn redeemed(
+        &self,
+        redeemed: Redeemed,
+        grant: Grant,
+        pair: NewPair,
+    ) -> Result<Option<Issued>, OauthError> {
+        match redeemed {
+            Redeemed::Done => {
+                self.audit_grant(&grant, EventKind::Granted, grant.granted_from)
+                    .await;
+                self.keep_few(&grant).await?;
+                Ok(Some(Issued { grant, pair }))
+            }
+            // RFC 6749 §4.1.2: revoke all tokens previously issued based on that code
+            Redeemed::Replayed(ended) => {
+                self.tell(&ended, EndReason::CodeReplayed).await;
+                let kind = EventKind::CodeReplayed;
+                self.audit_grant(&grant, kind, pair.stored.issued_to).await;
+                Ok(None)
+            }
+            Redeemed::Unknown => Ok(None),
+        }
     }
 
     async fn answer(&self, issued: Issued) -> Result<TokenAnswer, OauthError> {
@@ -103,14 +175,20 @@ impl Provider {
         Ok(TokenAnswer {
             id_token: self.id_token(&grant, &pair).await?,
             token_type: "Bearer",
-            expires_in: pair
-                .stored
-                .access_expires_at
-                .since(pair.stored.issued_at)
-                .as_secs(),
+            expires_in: pair.stored.expires_in(),
             scope: pair.stored.scopes.to_string(),
             access_token: pair.access_token,
             refresh_token: pair.refresh_token,
         })
+    }
+}
+
+fn check_registered_for(client: &Client, grant_type: GrantType) -> Result<(), OauthError> {
+    match client.metadata.may_use(grant_type) {
+        true => Ok(()),
+        false => Err(OauthError::new(
+            ErrorCode::UnauthorizedClient,
+            format!("the client did not register for {}", grant_type.as_str()),
+        )),
     }
 }

@@ -15,8 +15,8 @@ use jid::{BareJid, DomainPart};
 
 use crate::clock::Timestamp;
 use crate::model::{
-    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Event, Generation,
-    Grant, GrantId, KeptEvent, Pair, RefreshToken,
+    AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
+    EndReason, Event, Generation, Grant, GrantId, KeptEvent, Pair, RefreshToken,
 };
 use crate::secrets::TokenHash;
 
@@ -81,6 +81,28 @@ pub enum Redeemed {
     Replayed(Ended),
     /// There is no such code, or it has expired unused, or its client has been removed.
     Unknown,
+}
+
+/// What came of storing a device's request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceSaved {
+    /// It is stored.
+    Done,
+    /// Another request has this user code: try one more.
+    Taken,
+    /// As many wait as may.
+    TooMany,
+}
+
+/// What came of a person's answer to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceAnswered {
+    /// It is stored.
+    Done,
+    /// It had been answered, or has expired.
+    TooLate,
+    /// The person's browser session has ended meanwhile.
+    SessionEnded,
 }
 
 /// What came of exchanging a refresh token.
@@ -149,6 +171,9 @@ pub const LOST_ANSWER_WINDOW: std::time::Duration = std::time::Duration::from_se
 /// unknown as any other.
 pub const REDEEMED_CODE_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
+/// How long a device code is known beyond its end, so that a device which still asks is told.
+pub const EXPIRED_DEVICE_KEPT: std::time::Duration = std::time::Duration::from_secs(600);
+
 /// How long a spent refresh token is known, so that showing it again ends its grant. Later, or when
 /// it would have expired, it is as unknown as any other. This bounds what a busy grant leaves behind.
 pub const SPENT_TOKEN_KEPT: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
@@ -207,7 +232,66 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Redeemed>;
 
+    // Device codes (RFC 8628)
+
+    /// Stores a device's request that nobody has answered yet, unless `most` are waiting.
+    async fn save_device(
+        &self,
+        hash: &TokenHash,
+        user_code: &TokenHash,
+        device: &DeviceCode,
+        most: usize,
+    ) -> Result<DeviceSaved>;
+
+    /// A device's request by its device code, as long as it is kept: [`EXPIRED_DEVICE_KEPT`] beyond
+    /// its end, or [`REDEEMED_CODE_KEPT`] beyond its redemption.
+    async fn device(&self, hash: &TokenHash) -> Result<Option<DeviceCode>>;
+
+    /// The same by its user code, with the hash of the device code.
+    async fn device_of_user(
+        &self,
+        user_code: &TokenHash,
+    ) -> Result<Option<(TokenHash, DeviceCode)>>;
+
+    /// A person's yes, by the browser session `session` of the account that it names.
+    async fn approve_device(
+        &self,
+        hash: &TokenHash,
+        approval: &Approval,
+        session: &TokenHash,
+        now: Timestamp,
+    ) -> Result<DeviceAnswered>;
+
+    /// A person's no, by their browser session.
+    async fn deny_device(
+        &self,
+        hash: &TokenHash,
+        session: &TokenHash,
+        now: Timestamp,
+    ) -> Result<DeviceAnswered>;
+
+    /// Redeems an approved device code, as [`Store::redeem_code`] does a code.
+    async fn redeem_device(
+        &self,
+        hash: &TokenHash,
+        client: &Client,
+        grant: &Grant,
+        pair: &Pair,
+        now: Timestamp,
+    ) -> Result<Redeemed>;
+
     // Tokens
+
+    /// Stores a grant that comes without a code, and its tokens; the client, too, where nothing was
+    /// stored of it. `false`, and nothing is stored, if the client has been removed, or the browser
+    /// session `session` that it hangs on has ended meanwhile (or is another account's).
+    async fn save_grant(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        pair: &Pair,
+        session: Option<&TokenHash>,
+    ) -> Result<bool>;
 
     /// An access token whose grant lives. Expiry is for the caller to look at.
     async fn access_token(&self, hash: &TokenHash) -> Result<Option<AccessToken>>;
@@ -256,8 +340,8 @@ pub trait Store: Send + Sync + 'static {
     /// client's other codes for this account go, too, that were not redeemed yet.
     async fn end_grant(&self, id: &GrantId, reason: EndReason, now: Timestamp) -> Result<Ended>;
 
-    /// Ends an account's grants and browser sessions, and deletes its codes that were not redeemed
-    /// yet. With `unless`, those of that generation stay (and those whose generation is not known).
+    /// Ends an account's grants and browser sessions, deletes its codes that were not redeemed yet, and
+    /// denies what it allowed to devices that have not fetched it. With `unless`, those of that generation stay (and those whose generation is not known).
     async fn end_account(
         &self,
         account: &BareJid,

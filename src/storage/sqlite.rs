@@ -6,6 +6,7 @@
 
 mod clients;
 mod codes;
+mod devices;
 mod events;
 mod grants;
 mod keys;
@@ -26,12 +27,13 @@ use jid::{BareJid, DomainPart};
 
 use self::rows::{change, find};
 use self::worker::{Pool, Worker};
+use super::{DeviceAnswered, DeviceSaved};
 use super::{Ended, GrantFilter, Holder, Redeemed, Result, Rotation, Store, StoreError};
 use super::{StoredClient, StoredKey};
 use crate::clock::Timestamp;
 use crate::model::{
-    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Event, Generation,
-    Grant, GrantId, KeptEvent, Pair, RefreshToken,
+    AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
+    EndReason, Event, Generation, Grant, GrantId, KeptEvent, Pair, RefreshToken,
 };
 use crate::secrets::TokenHash;
 
@@ -137,6 +139,87 @@ impl Store for SqliteStore {
         let (hash, client, grant, pair) = (*hash, client.clone(), grant.clone(), pair.clone());
         self.writer
             .run(move |db| codes::redeem(db, &hash, &client, &grant, &pair, now))
+            .await
+    }
+
+    async fn save_device(
+        &self,
+        hash: &TokenHash,
+        user_code: &TokenHash,
+        device: &DeviceCode,
+        most: usize,
+    ) -> Result<DeviceSaved> {
+        let (hash, user_code, device) = (*hash, *user_code, device.clone());
+        self.writer
+            .run(move |db| devices::save(db, &hash, &user_code, &device, most))
+            .await
+    }
+
+    async fn device(&self, hash: &TokenHash) -> Result<Option<DeviceCode>> {
+        let hash = *hash;
+        self.lookups.run(move |db| devices::find(db, &hash)).await
+    }
+
+    async fn device_of_user(
+        &self,
+        user_code: &TokenHash,
+    ) -> Result<Option<(TokenHash, DeviceCode)>> {
+        let user_code = *user_code;
+        self.lookups
+            .run(move |db| devices::find_by_user_code(db, &user_code))
+            .await
+    }
+
+    async fn approve_device(
+        &self,
+        hash: &TokenHash,
+        approval: &Approval,
+        session: &TokenHash,
+        now: Timestamp,
+    ) -> Result<DeviceAnswered> {
+        let (hash, approval, session) = (*hash, approval.clone(), *session);
+        self.writer
+            .run(move |db| devices::approve(db, &hash, &approval, &session, now))
+            .await
+    }
+
+    async fn deny_device(
+        &self,
+        hash: &TokenHash,
+        session: &TokenHash,
+        now: Timestamp,
+    ) -> Result<DeviceAnswered> {
+        let (hash, session) = (*hash, *session);
+        self.writer
+            .run(move |db| devices::deny(db, &hash, &session, now))
+            .await
+    }
+
+    async fn redeem_device(
+        &self,
+        hash: &TokenHash,
+        client: &Client,
+        grant: &Grant,
+        pair: &Pair,
+        now: Timestamp,
+    ) -> Result<Redeemed> {
+        let (hash, client, grant, pair) = (*hash, client.clone(), grant.clone(), pair.clone());
+        self.writer
+            .run(move |db| devices::redeem(db, &hash, &client, &grant, &pair, now))
+            .await
+    }
+
+    async fn save_grant(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        pair: &Pair,
+        session: Option<&TokenHash>,
+    ) -> Result<bool> {
+        let (client, grant, pair) = (client.clone(), grant.clone(), pair.clone());
+        let session = session.copied();
+        self.writer
+            .run(move |db| grants::save(db, &client, &grant, &pair, session.as_ref()))
             .await
     }
 

@@ -95,6 +95,38 @@ code-label = Code
 code-keys = With a keyboard, press Tab to select the code, then copy it.
 code-warning = Give this code to nobody. Whoever has it can finish the login of { $client } to your account.
 
+## Connect a device
+
+device-title = Connect a device
+device-heading = Connect a device
+device-how = Type the code that your device shows.
+device-code = Code
+device-code-hint = Eight letters. Small letters and no dash are fine, too.
+device-continue = Continue
+device-error-unknown = No device waits with this code. Check the letters; if the device has waited for long, let it show a new code.
+device-asked-from = Asked from
+device-asked = Asked
+device-minutes =
+    { $amount ->
+        [0] just now
+        [one] one minute ago
+       *[other] { $amount } minutes ago
+    }
+device-compare-title = Does your own device show this code right now?
+device-compare = If somebody sent you the code or a link, deny: they would get into your account. We cannot verify who made this app.
+device-sends-to = After you choose, go back to the device.
+device-allowed = Your device is connected
+device-allowed-how = You can close this page and go on in { $client } on the device.
+device-denied = You said no
+device-denied-how = { $client } on the device gets no access. You can close this page.
+
+## Back to the app by a form
+
+send-title = Back to the app
+send-heading = Nearly done
+send-how = Go back to { $client } to finish.
+send-submit = Continue
+
 ## The account's own pages
 
 account-title = Your account

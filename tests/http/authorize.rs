@@ -69,7 +69,7 @@ async fn whatever_else_is_wrong_is_told_to_the_client_with_iss_and_state() {
             "code id_token",
             "unsupported_response_type",
         ),
-        ("response_mode", "form_post", "invalid_request"),
+        ("response_mode", "web_message", "invalid_request"),
         ("request", "x.y.z", "request_not_supported"),
         (
             "request_uri",
@@ -87,7 +87,10 @@ async fn whatever_else_is_wrong_is_told_to_the_client_with_iss_and_state() {
         let answer = world.ask(&app, &[(field, value)]).await;
         assert_eq!(world.error_told(&answer), error, "{field}={value}");
         let to = told_at(&answer);
-        assert!(to.as_str().starts_with("http://127.0.0.1/cb?"), "{to}");
+        // RFC 6749 §4.2.2.1: whoever asks for a token looks into the fragment
+        let separator = if value == "token" { '#' } else { '?' };
+        let at = format!("http://127.0.0.1/cb{separator}");
+        assert!(to.as_str().starts_with(&at), "{to}");
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::client::{Answer, Http, raw};
 use crate::world::World;
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 15] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
     "/oauth2/jwks",
@@ -19,6 +19,9 @@ const PATHS: [&str; 12] = [
     "/oauth2/revoke",
     "/oauth2/introspect",
     "/oauth2/userinfo",
+    "/oauth2/device",
+    "/oauth2/validate/%ff",
+    "/device",
     "/login",
     "/login/switch",
     "/consent",
@@ -158,7 +161,7 @@ async fn a_body_of_a_megabyte_is_refused_whether_its_length_was_said_or_not() {
         let answer = post(&world, path, kind, megabyte.clone()).await;
         assert_sentence(&answer, path);
         let expected = match path {
-            "/oauth2/jwks" => 405,
+            "/oauth2/jwks" | "/oauth2/validate/%ff" => 405,
             _ if path.starts_with("/.well-known") => 405,
             _ => 413,
         };

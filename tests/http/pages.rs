@@ -68,6 +68,19 @@ async fn every_page_is_guarded() {
 }
 
 #[tokio::test]
+async fn an_operators_policy_says_what_pages_load_and_leaves_their_guards() {
+    let world = World::with("site.security_policy = \"default-src 'self'; img-src https:\"").await;
+    let page = Http::new().get(&world.url("/device")).await;
+    assert_eq!(
+        page.header("content-security-policy"),
+        Some(
+            "default-src 'self'; img-src https:; frame-ancestors 'none'; base-uri 'none'; \
+             form-action 'self'"
+        )
+    );
+}
+
+#[tokio::test]
 async fn a_redirect_leaves_nothing_behind() {
     let world = World::new().await;
     let app = world.register(json!({})).await;

@@ -53,6 +53,14 @@ impl World {
         Self::start(listener, Arc::new(config), folder, clock, server).await
     }
 
+    /// The same after it was started anew with these settings in the place of the first ones. The issuer
+    /// stays.
+    pub(crate) async fn reconfigured(mut self, more: &str) -> Self {
+        let text = settings(&self.issuer, more);
+        self.config = Arc::new(config::parse(&text, self.folder.path()).unwrap());
+        self.restarted().await
+    }
+
     /// The same after the process has ended and begun anew, on another port.
     pub(crate) async fn restarted(self) -> Self {
         let Self {

@@ -17,6 +17,7 @@ mod accounts;
 mod check;
 mod control;
 mod demo;
+mod devices;
 mod ejabberd;
 mod harness;
 mod main_job;

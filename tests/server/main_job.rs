@@ -15,7 +15,7 @@ use crate::support::wait::until;
 use xmpp_oauth::xmpp::c2s::Bearer;
 
 /// Where the browser was sent: nothing listens there, so it shows an error of its own at that address.
-async fn sent_to(browser: &Browser) -> Url {
+pub(crate) async fn sent_to(browser: &Browser) -> Url {
     until("the redirect to the app", LIMIT, async || {
         browser
             .client

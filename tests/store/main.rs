@@ -7,6 +7,7 @@
 
 mod clients;
 mod codes;
+mod devices;
 mod durability;
 mod events;
 mod fixture;
@@ -53,6 +54,20 @@ conformance! {
         a_code_of_a_grant_that_has_ended_is_a_replay_that_ends_nothing
         a_code_of_a_removed_client_gives_nothing
         of_many_who_redeem_one_code_one_wins_and_then_all_lose;
+    devices:
+        a_device_reads_as_it_was_saved_and_then_as_it_was_answered
+        a_user_code_names_one_device
+        no_more_devices_wait_than_may
+        a_device_is_answered_once_and_in_time
+        a_device_is_answered_only_while_the_session_lives
+        nothing_is_redeemed_before_it_is_allowed_or_after_its_end
+        a_device_code_shown_twice_ends_what_it_gave
+        of_many_who_answer_one_device_one_is_heard
+        of_many_who_redeem_one_device_code_one_wins_and_then_all_lose
+        a_changed_account_has_allowed_no_device
+        a_device_code_of_a_removed_client_gives_nothing
+        a_device_is_kept_a_while_beyond_its_end
+        a_grant_without_a_code_hangs_on_its_session_where_it_has_one;
     rotation:
         the_first_pair_needs_no_confirmation
         a_narrowed_access_token_keeps_its_own_scopes

@@ -89,9 +89,11 @@ pub(crate) fn assert_error(answer: &Answer, status: u16, code: &str) {
     assert!(!error["error_description"].as_str().unwrap().is_empty());
 }
 
-/// A parameter of a redirect's query.
+/// A parameter of a redirect's query, or of its fragment where that is where the answer is.
 pub(crate) fn parameter(url: &Url, name: &str) -> Option<String> {
+    let fragment = url.fragment().unwrap_or("").as_bytes();
     url.query_pairs()
+        .chain(url::form_urlencoded::parse(fragment))
         .find(|(n, _)| n == name)
         .map(|(_, value)| value.into_owned())
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use url::{Host, Url};
 
 use super::client::{ClientKind, ClientView, display_name, initial};
+use super::device::DeviceView;
 
 /// What clients without a redirect of their own send; RFC 8252 dropped it, they did not.
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
@@ -22,6 +23,8 @@ pub struct ConsentPage {
     pub nothing_chosen: bool,
     /// Where the answer goes.
     pub sends_to: SendsTo,
+    /// The device that asks, where one does.
+    pub device: Option<DeviceView>,
     /// Where the form is sent.
     pub action: String,
     /// Form field `request`: the authorization request's query.
@@ -55,6 +58,7 @@ pub(super) struct ConsentContext<'a> {
     has_choice: bool,
     nothing_chosen: bool,
     sends_to: &'a SendsTo,
+    device: Option<&'a DeviceView>,
     /// Nothing but the app itself says who it is.
     unverified_app: bool,
     action: &'a str,
@@ -75,6 +79,7 @@ impl ConsentPage {
             has_choice: self.scopes.iter().any(|it| it.optional),
             nothing_chosen: self.nothing_chosen,
             sends_to: &self.sends_to,
+            device: self.device.as_ref(),
             unverified_app: by_itself || self.client.kind == ClientKind::Native,
             action: &self.action,
             request: &self.request,
@@ -166,6 +171,8 @@ pub enum SendsTo {
     ThisDevice,
     /// Nowhere: the person copies a code.
     Code,
+    /// Nowhere: the device fetches it (RFC 8628).
+    Device,
 }
 
 impl SendsTo {

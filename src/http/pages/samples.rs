@@ -3,9 +3,9 @@
 
 use super::{
     AccountPage, AppView, BrowserView, ClientKind, ClientMetadata, ClientView, CodePage,
-    ConsentPage, Done, ErrorLink, ErrorPage, ErrorTitle, EventView, FormView, LinkText, LoginError,
-    LoginNotice, LoginPage, MissingField, Moment, RevokePage, ScopeView, SendsTo, SwitchAccount,
-    browser_name,
+    ConsentPage, DeviceDonePage, DeviceError, DevicePage, DeviceView, Done, ErrorLink, ErrorPage,
+    ErrorTitle, EventView, FormView, LinkText, LoginError, LoginNotice, LoginPage, MissingField,
+    Moment, RevokePage, ScopeView, SendPage, SendsTo, SwitchAccount, browser_name,
 };
 use crate::clock::Timestamp;
 use crate::model::{EndReason, Event, EventKind, KeptEvent};
@@ -74,6 +74,7 @@ pub(super) fn consent() -> Vec<ConsentPage> {
         scopes: scopes(&["openid"]),
         nothing_chosen: false,
         sends_to: SendsTo::new("https://app.example/callback"),
+        device: None,
         action: "/oauth2/authorize".into(),
         request: "response_type=code".into(),
         ticket: "ticket".into(),
@@ -111,7 +112,47 @@ pub(super) fn consent() -> Vec<ConsentPage> {
         sends_to: SendsTo::Code,
         ..bare.clone()
     };
-    vec![full, by_code, bare]
+    let on_device = ConsentPage {
+        sends_to: SendsTo::Device,
+        device: Some(DeviceView {
+            code: "WDJB-MJHT".into(),
+            asked_from: "203.0.113.5".into(),
+            minutes: 2,
+        }),
+        ..full.clone()
+    };
+    vec![full, by_code, on_device, bare]
+}
+
+pub(super) fn device() -> Vec<DevicePage> {
+    let page = |error| DevicePage {
+        action: "/device".into(),
+        user_code: "WDJB-MJHT".into(),
+        error,
+    };
+    vec![
+        page(None),
+        page(Some(DeviceError::Unknown)),
+        page(Some(DeviceError::TooManyTries { seconds: 30 })),
+        page(Some(DeviceError::TooManyTries { seconds: 600 })),
+    ]
+}
+
+pub(super) fn device_done() -> Vec<DeviceDonePage> {
+    let page = |allowed| DeviceDonePage {
+        client: full_client(),
+        allowed,
+    };
+    vec![page(true), page(false)]
+}
+
+pub(super) fn send() -> Vec<SendPage> {
+    let page = |client| SendPage {
+        client,
+        action: "https://app.example/callback".into(),
+        fields: vec![("code".into(), "xoc_sample".into())],
+    };
+    vec![page(Some(full_client())), page(None)]
 }
 
 pub(super) fn error() -> Vec<ErrorPage> {

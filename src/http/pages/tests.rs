@@ -12,6 +12,7 @@ fn site() -> Site {
         terms_url: None,
         service_documentation: None,
         locales: Vec::new(),
+        security_policy: None,
     }
 }
 
@@ -34,10 +35,17 @@ fn every_page(pages: &Pages) -> Vec<String> {
     let consent = consent.iter().map(|it| pages.render_consent(it, &en));
     let error = error.iter().map(|it| pages.render_error(it, &en));
     let code = code.iter().map(|it| pages.render_code(it, &en));
+    let (device, done, send) = (samples::device(), samples::device_done(), samples::send());
+    let device = device.iter().map(|it| pages.render_device(it, &en));
+    let done = done.iter().map(|it| pages.render_device_done(it, &en));
+    let send = send.iter().map(|it| pages.render_send(it, &en));
     login
         .chain(consent)
         .chain(error)
         .chain(code)
+        .chain(device)
+        .chain(done)
+        .chain(send)
         .chain(account)
         .chain(revoke)
         .collect::<Result<_, _>>()
@@ -188,7 +196,9 @@ fn an_app_that_cannot_be_verified_is_said_to_be_so() {
     let pages = pages();
     let en = pages.locale(None, None);
     let notice = "We cannot verify who made this app";
-    let [native, by_code, web] = samples::consent().try_into().unwrap();
+    let [native, by_code, on_device, web] = samples::consent().try_into().unwrap();
+    let html = pages.render_consent(&on_device, &en).unwrap();
+    assert!(html.contains(notice) && html.contains("Does your own device show this code"));
     assert!(pages.render_consent(&native, &en).unwrap().contains(notice));
     assert!(
         pages
@@ -233,6 +243,7 @@ fn every_text_that_a_template_names_exists_and_every_text_is_used() {
         include_str!("account.rs"),
         include_str!("login.rs"),
         include_str!("consent.rs"),
+        include_str!("device.rs"),
         include_str!("notices.rs"),
         include_str!("../pages.rs"),
     ] {

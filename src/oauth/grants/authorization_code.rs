@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::model::{AuthorizationCode, Client, EndReason, EventKind, Grant};
+use crate::model::{AuthorizationCode, Client, Grant};
 use crate::oauth::authorize::is_pkce_text;
 use crate::oauth::token::Issued;
 use crate::oauth::{OauthError, Params, Provider};
 use crate::secrets::TokenHash;
-use crate::storage::Redeemed;
 
 pub(in crate::oauth) async fn authorization_code(
     provider: &Provider,
@@ -54,28 +53,12 @@ pub(in crate::oauth) async fn authorization_code(
     };
     let with_refresh = provider.gives_refresh_token(client, &record.scopes);
     let pair = provider.new_pair(record.scopes, with_refresh, from);
-    match provider
+    let redeemed = provider
         .store
         .redeem_code(&hash, client, &grant, &pair.stored, now)
-        .await?
-    {
-        Redeemed::Done => {
-            let consent_from = grant.granted_from;
-            provider
-                .audit_grant(&grant, EventKind::Granted, consent_from)
-                .await;
-            provider.keep_few(&grant).await?;
-            Ok(Issued { grant, pair })
-        }
-        // RFC 6749 §4.1.2: revoke all tokens previously issued based on that code
-        Redeemed::Replayed(ended) => {
-            provider.tell(&ended, EndReason::CodeReplayed).await;
-            let kind = EventKind::CodeReplayed;
-            provider.audit_grant(&grant, kind, Some(from)).await;
-            Err(unknown())
-        }
-        Redeemed::Unknown => Err(unknown()),
-    }
+        .await?;
+    let issued = provider.redeemed(redeemed, grant, pair).await?;
+    issued.ok_or_else(unknown)
 }
 
 /// RFC 6749 §4.1.3: required and identical, if the authorization request had one.

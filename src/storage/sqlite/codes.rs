@@ -98,6 +98,15 @@ fn replay(db: &Connection, hash: &TokenHash, now: Timestamp) -> Result<Redeemed>
         [hash.as_bytes()],
         |row| Ok(GrantId::new(rows::text(row, 0)?)),
     )?;
+    replayed(db, given, now)
+}
+
+/// Ends what was given for a code that is shown again.
+pub(super) fn replayed(
+    db: &Connection,
+    given: Option<GrantId>,
+    now: Timestamp,
+) -> Result<Redeemed> {
     match given {
         Some(id) => grants::end(db, &id, EndReason::CodeReplayed, now).map(Redeemed::Replayed),
         None => Ok(Redeemed::Unknown),

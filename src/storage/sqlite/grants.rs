@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use jid::{BareJid, DomainPart};
 use rusqlite::{Connection, Row};
 
-use super::{events, rows, sessions, tokens};
+use super::{clients, devices, events, rows, sessions, tokens};
 use crate::clock::Timestamp;
-use crate::model::{ClientId, EndReason, Generation, Grant, GrantId, ScopeSet};
+use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId, Pair, ScopeSet};
 use crate::secrets::TokenHash;
 use crate::storage::{Ended, GrantFilter, Holder, Result};
 
@@ -107,6 +107,28 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
     Ok(db.last_insert_rowid())
 }
 
+/// Stores a grant with its tokens, if the client is not removed and the session, where there is one,
+/// is the account's.
+pub(super) fn save(
+    db: &Connection,
+    client: &Client,
+    grant: &Grant,
+    pair: &Pair,
+    session: Option<&TokenHash>,
+) -> Result<bool> {
+    if let Some(session) = session
+        && !sessions::is_of(db, session, &grant.account)?
+    {
+        return Ok(false);
+    }
+    let Some(client_no) = clients::row_of(db, client)? else {
+        return Ok(false);
+    };
+    let grant_no = insert(db, grant, client_no)?;
+    tokens::put_pair(db, grant_no, &grant.scopes, pair, None)?;
+    Ok(true)
+}
+
 pub(super) fn end(
     db: &Connection,
     id: &GrantId,
@@ -189,6 +211,7 @@ pub(super) fn end_of_account(
              AND (?3 IS NULL OR generation <> ?3)",
         (host, localpart, unless),
     )?;
+    devices::end_account(db, host, localpart, unless)?;
     let grants = rows::list(
         db,
         concat!(
@@ -267,6 +290,7 @@ pub(super) fn forget_addresses(db: &Connection) -> Result<()> {
         "UPDATE grants SET granted_from = NULL, last_used_from = NULL
          WHERE granted_from IS NOT NULL OR last_used_from IS NOT NULL",
         "UPDATE codes SET granted_from = NULL WHERE granted_from IS NOT NULL",
+        "UPDATE device_codes SET granted_from = NULL WHERE granted_from IS NOT NULL",
         "UPDATE browser_sessions SET address = NULL WHERE address IS NOT NULL",
         "UPDATE events SET address = NULL WHERE address IS NOT NULL",
     ] {

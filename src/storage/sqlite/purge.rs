@@ -27,6 +27,11 @@ pub(super) fn purge(
             now,
         ),
         (
+            "DELETE FROM device_codes WHERE hash IN
+                 (SELECT hash FROM device_codes WHERE gone_at <= ? LIMIT ?)",
+            now,
+        ),
+        (
             "DELETE FROM browser_sessions WHERE hash IN
                  (SELECT hash FROM browser_sessions WHERE expires_at <= ? LIMIT ?)",
             now,

@@ -24,7 +24,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, DEVICE_CODES];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
@@ -170,6 +170,33 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_by_account ON events (host, localpart, no);
 CREATE INDEX events_by_end ON events (at);
+";
+
+/// decision: 'approved', 'denied' or none yet. The columns behind it are an approval's.
+const DEVICE_CODES: &str = "
+CREATE TABLE device_codes (
+    hash BLOB PRIMARY KEY,
+    user_code BLOB NOT NULL UNIQUE,
+    client_id TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    asked_from TEXT NOT NULL,
+    issued_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    decision TEXT,
+    grant_id TEXT,
+    host TEXT,
+    localpart TEXT,
+    granted TEXT,
+    auth_time INTEGER,
+    generation TEXT,
+    granted_from TEXT,
+    consumed_at INTEGER,
+    gone_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_codes_by_end ON device_codes (gone_at);
+CREATE INDEX device_codes_waiting ON device_codes (gone_at) WHERE consumed_at IS NULL;
+CREATE INDEX device_codes_by_account ON device_codes (host, localpart)
+    WHERE decision = 'approved' AND consumed_at IS NULL;
 ";
 
 /// Opens or makes the file, for the one connection that writes.

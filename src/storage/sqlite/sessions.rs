@@ -77,6 +77,11 @@ pub(super) fn list(db: &Connection, account: &BareJid) -> Result<Vec<(TokenHash,
     )
 }
 
+/// Whether this is a session of `account` that has not been ended.
+pub(super) fn is_of(db: &Connection, hash: &TokenHash, account: &BareJid) -> Result<bool> {
+    Ok(find(db, hash)?.is_some_and(|session| session.account == *account))
+}
+
 pub(super) fn end(db: &Connection, hash: &TokenHash) -> Result<()> {
     rows::change(
         db,

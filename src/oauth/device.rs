@@ -1,0 +1,460 @@
+//! The device flow (RFC 8628): a program without a browser asks for codes and waits; a person types the
+//! short one into a page of ours, sees what would be allowed, and answers.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::clients::Credentials;
+use super::consent::{AskAgain, Decision, Question, Subject, left_ticked};
+use super::discovery::path;
+use super::login::CurrentSession;
+use super::{ErrorCode, OauthError, Params, Provider};
+use crate::clock::Timestamp;
+use crate::limits::{AddressKey, Brake, RetryAfter, address_key};
+use crate::model::{Approval, Client, DeviceCode, DeviceState, GrantId, GrantType};
+use crate::secrets::{Random, Secret, TokenHash, TokenKind, mac, new_token};
+use crate::storage::{DeviceAnswered, DeviceSaved};
+
+use jid::BareJid;
+
+/// RFC 8628 §6.1: consonants, which are easy to type and make no words; none looks like another.
+const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+/// Letters of a user code: 34 bits, of which the brakes leave nobody enough tries.
+const LETTERS: usize = 8;
+/// How long a device waits between two questions (RFC 8628 §3.2), and how much longer each time that
+/// it does not (§3.5).
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How many devices may wait at once: this bounds what callers without an account can store.
+const MOST_WAITING: usize = 5_000;
+
+/// What keeps the flow from being used too often.
+pub(super) struct DeviceBrakes {
+    asked_from_address: Brake<AddressKey>,
+    /// By the hash of the `client_id`, which itself may be long.
+    asked_by_client: Brake<TokenHash>,
+    typed_by_account: Brake<BareJid>,
+    typed_from_address: Brake<AddressKey>,
+    polls: Polls,
+}
+
+impl Default for DeviceBrakes {
+    fn default() -> Self {
+        Self {
+            asked_from_address: Brake::new(20, Duration::from_secs(30)),
+            asked_by_client: Brake::new(100, Duration::from_secs(1)),
+            typed_by_account: Brake::new(10, Duration::from_secs(60)),
+            typed_from_address: Brake::new(20, Duration::from_secs(10)),
+            polls: Polls::default(),
+        }
+    }
+}
+
+/// The answer of the device authorization endpoint (RFC 8628 §3.2).
+#[derive(Serialize)]
+pub struct DeviceAuthorization {
+    #[serde(serialize_with = "super::token::expose")]
+    device_code: Secret,
+    user_code: String,
+    verification_uri: String,
+    verification_uri_complete: String,
+    /// In seconds, as the interval.
+    expires_in: u64,
+    interval: u64,
+}
+
+/// What a person is asked about a device.
+#[derive(Debug)]
+pub struct DeviceQuestion {
+    /// The app on the device.
+    pub client: Arc<Client>,
+    /// Its request.
+    pub device: DeviceCode,
+    /// The code, as the device shows it.
+    pub user_code: String,
+    /// What would be allowed.
+    pub question: Question,
+}
+
+/// Why a person is not asked.
+#[derive(Debug)]
+pub enum NoDevice {
+    /// No device waits with this code.
+    Unknown,
+    /// Too many codes that were none.
+    TooManyTries(RetryAfter),
+    /// It cannot be allowed.
+    Refused(OauthError),
+}
+
+impl<E: Into<OauthError>> From<E> for NoDevice {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// What came of a person's answer.
+#[derive(Debug)]
+pub enum DeviceDecided {
+    /// The device is told.
+    Done(Arc<Client>),
+    /// It does not count.
+    AskAgain(AskAgain),
+}
+
+impl Provider {
+    /// Answers a device's request (RFC 8628 §3.1).
+    ///
+    /// # Errors
+    /// The client did not prove who it is, may not use the flow, or uses it too often.
+    pub async fn authorize_device(
+        &self,
+        params: &Params,
+        credentials: &Credentials,
+        from: IpAddr,
+    ) -> Result<DeviceAuthorization, OauthError> {
+        let client = self.authenticate_client(credentials).await?;
+        self.check_may_begin(&client, GrantType::DeviceCode)?;
+        let scopes = super::authorize::check_scopes(params, &client)?;
+        let now = self.now();
+        let brakes = &self.devices;
+        let too_many = |wait| OauthError::too_many(wait, "too many devices have asked");
+        brakes
+            .asked_from_address
+            .take(&address_key(from), now)
+            .map_err(too_many)?;
+        brakes
+            .asked_by_client
+            .take(&TokenHash::of(client.id.as_str()), now)
+            .map_err(too_many)?;
+        let device = DeviceCode {
+            client_id: client.id.clone(),
+            scopes,
+            asked_from: from.to_canonical().to_string(),
+            issued_at: now,
+            expires_at: now + self.config.tokens.device_code_ttl,
+            state: DeviceState::Pending,
+        };
+        let code = new_token(self.random.as_ref(), TokenKind::Device);
+        let user_code = self.save_device(&TokenHash::of(&code), &device).await?;
+        tracing::info!(client = client.metadata.client_name, %from, "a device asks");
+        let verification_uri = self.config.http.url_of(path::DEVICE_PAGE);
+        Ok(DeviceAuthorization {
+            device_code: Secret::new(code),
+            verification_uri_complete: format!("{verification_uri}?user_code={user_code}"),
+            verification_uri,
+            user_code,
+            expires_in: self.config.tokens.device_code_ttl.as_secs(),
+            interval: INTERVAL.as_secs(),
+        })
+    }
+
+    /// Stores a device's request under a user code that no other has.
+    async fn save_device(
+        &self,
+        hash: &TokenHash,
+        device: &DeviceCode,
+    ) -> Result<String, OauthError> {
+        loop {
+            let letters = random_letters(self.random.as_ref());
+            let user_code = self.user_code_hash(&letters);
+            let saved = self
+                .store
+                .save_device(hash, &user_code, device, MOST_WAITING)
+                .await?;
+            match saved {
+                DeviceSaved::Done => return Ok(grouped(&letters)),
+                DeviceSaved::Taken => {}
+                DeviceSaved::TooMany => {
+                    return Err(OauthError::new(
+                        ErrorCode::TemporarilyUnavailable,
+                        "very many devices are waiting just now; try again in some minutes",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// What the person of `current` is asked, who has typed `user_code`.
+    ///
+    /// # Errors
+    /// See [`NoDevice`].
+    pub async fn device_question(
+        &self,
+        user_code: &str,
+        current: &CurrentSession,
+        from: AddressKey,
+    ) -> Result<DeviceQuestion, NoDevice> {
+        let (letters, hash, device, client) = self.find_device(user_code, current, from).await?;
+        let scopes = self.grantable(&device.scopes, &client, &current.session.account)?;
+        Ok(DeviceQuestion {
+            question: self.ask(Subject::Device(&hash), current, scopes),
+            user_code: grouped(&letters),
+            client,
+            device,
+        })
+    }
+
+    /// The person of `current` has answered: yes if `allowed`.
+    ///
+    /// # Errors
+    /// See [`NoDevice`].
+    pub async fn decide_device(
+        &self,
+        user_code: &str,
+        current: &CurrentSession,
+        decision: Decision<'_>,
+    ) -> Result<DeviceDecided, NoDevice> {
+        let Decision {
+            ticket,
+            allowed,
+            chosen,
+            from,
+        } = decision;
+        let not_this_form = DeviceDecided::AskAgain(AskAgain::NotThisForm);
+        let (_, hash, device, client) = self
+            .find_device(user_code, current, address_key(from))
+            .await?;
+        let subject = Subject::Device(&hash);
+        let Some(shown) = self.scopes_of_ticket(subject, current, ticket) else {
+            return Ok(not_this_form);
+        };
+        let now = self.now();
+        let account = &current.session.account;
+        let answered = match allowed {
+            false => self.store.deny_device(&hash, &current.hash, now).await?,
+            true => {
+                let grantable = self.grantable(&device.scopes, &client, account)?;
+                if !shown.is_subset(&grantable) {
+                    return Ok(not_this_form);
+                }
+                let scopes = match left_ticked(shown, chosen) {
+                    Ok(scopes) => scopes,
+                    Err(why) => return Ok(DeviceDecided::AskAgain(why)),
+                };
+                self.rows_of_account
+                    .take(account, now)
+                    .map_err(NoDevice::TooManyTries)?;
+                let approval = Approval {
+                    grant_id: GrantId::random(self.random.as_ref()),
+                    account: account.clone(),
+                    scopes,
+                    granted_from: self.kept(from),
+                    auth_time: current.session.auth_time,
+                    generation: current.session.generation.clone(),
+                };
+                self.store
+                    .approve_device(&hash, &approval, &current.hash, now)
+                    .await?
+            }
+        };
+        match answered {
+            DeviceAnswered::Done => {
+                tracing::info!(
+                    %account, client = client.metadata.client_name, allowed,
+                    "a device was answered"
+                );
+                Ok(DeviceDecided::Done(client))
+            }
+            DeviceAnswered::TooLate => Err(NoDevice::Unknown),
+            DeviceAnswered::SessionEnded => Ok(not_this_form),
+        }
+    }
+
+    /// The device that waits with this code. Codes that are none count against the account and the
+    /// address (RFC 8628 §5.1).
+    async fn find_device(
+        &self,
+        user_code: &str,
+        current: &CurrentSession,
+        from: AddressKey,
+    ) -> Result<(String, TokenHash, DeviceCode, Arc<Client>), NoDevice> {
+        let letters = letters_of(user_code).ok_or(NoDevice::Unknown)?;
+        let now = self.now();
+        let (account, brakes) = (&current.session.account, &self.devices);
+        brakes
+            .typed_by_account
+            .take(account, now)
+            .map_err(NoDevice::TooManyTries)?;
+        if let Err(wait) = brakes.typed_from_address.take(&from, now) {
+            brakes.typed_by_account.give_back(account, now);
+            return Err(NoDevice::TooManyTries(wait));
+        }
+        let found = self
+            .store
+            .device_of_user(&self.user_code_hash(&letters))
+            .await?;
+        let waiting = found
+            .filter(|(_, device)| device.state == DeviceState::Pending && device.expires_at > now);
+        let Some((hash, device)) = waiting else {
+            tracing::info!(%account, "a device's code was typed that is none");
+            return Err(NoDevice::Unknown);
+        };
+        brakes.typed_by_account.give_back(account, now);
+        brakes.typed_from_address.give_back(&from, now);
+        let client = self.client(device.client_id.as_str()).await?;
+        match client.filter(|client| !client.is_expired(now)) {
+            Some(client) => Ok((letters, hash, device, client)),
+            None => Err(NoDevice::Refused(OauthError::new(
+                ErrorCode::InvalidClient,
+                "the app's registration has ended: it must register again",
+            ))),
+        }
+    }
+
+    /// Short as it is, a user code is hashed with a key, so that a copy of the database names none.
+    fn user_code_hash(&self, letters: &str) -> TokenHash {
+        TokenHash::from_bytes(mac(&self.form_key, &[b"user_code", letters.as_bytes()]))
+    }
+
+    /// A device asks whether it has been answered (RFC 8628 §3.5).
+    pub(super) fn poll(&self, code: &TokenHash, device: &DeviceCode) -> OauthError {
+        match self.devices.polls.take(code, device.expires_at, self.now()) {
+            Ok(()) => OauthError::new(
+                ErrorCode::AuthorizationPending,
+                "nobody has answered yet: ask again after the interval",
+            ),
+            Err(interval) => OauthError::new(
+                ErrorCode::SlowDown,
+                format!(
+                    "asked too soon: wait {} seconds each time from now on",
+                    interval.as_secs()
+                ),
+            ),
+        }
+    }
+
+    pub(super) fn forget_polls(&self, code: &TokenHash) {
+        self.devices.polls.all().remove(code);
+    }
+}
+
+/// When each waiting device asked last, and how long it is to wait. Only for codes that are stored, so
+/// there are no more of them than there may be of those; a restart forgets them, which does no harm.
+#[derive(Default)]
+struct Polls(Mutex<HashMap<TokenHash, Poll>>);
+
+struct Poll {
+    last: Timestamp,
+    interval: Duration,
+    until: Timestamp,
+}
+
+impl Polls {
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<TokenHash, Poll>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one; `Err` says how long to wait, where it came too soon.
+    fn take(&self, code: &TokenHash, until: Timestamp, now: Timestamp) -> Result<(), Duration> {
+        let mut polls = self.all();
+        if polls.len() >= 2 * MOST_WAITING {
+            polls.retain(|_, poll| poll.until > now);
+        }
+        let Some(poll) = polls.get_mut(code) else {
+            let (last, interval) = (now, INTERVAL);
+            polls.insert(
+                *code,
+                Poll {
+                    last,
+                    interval,
+                    until,
+                },
+            );
+            return Ok(());
+        };
+        let waited = now.since(poll.last);
+        poll.last = now;
+        // time here is in whole seconds, and the way takes its own
+        if waited + Duration::from_secs(1) >= poll.interval {
+            return Ok(());
+        }
+        // RFC 8628 §3.5: by 5 seconds for this and all subsequent requests
+        poll.interval += INTERVAL;
+        Err(poll.interval)
+    }
+}
+
+fn random_letters(random: &dyn Random) -> String {
+    let mut letters = String::with_capacity(LETTERS);
+    while letters.len() < LETTERS {
+        let mut byte = [0];
+        random.fill(&mut byte);
+        // 240 is the largest multiple of 20: what is above would make some letters likelier
+        if byte[0] < 240 {
+            letters.push(char::from(ALPHABET[usize::from(byte[0] % 20)]));
+        }
+    }
+    letters
+}
+
+/// The letters of a code however it was typed; `None` if they cannot be one.
+pub fn letters_of(typed: &str) -> Option<String> {
+    let letters: String = typed
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}' | '.' | '_'))
+        .take(LETTERS + 1)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    let is_one = letters.len() == LETTERS && letters.bytes().all(|b| ALPHABET.contains(&b));
+    is_one.then_some(letters)
+}
+
+/// As people see it: `WDJB-MJHT`.
+pub fn grouped(letters: &str) -> String {
+    let (first, second) = letters
+        .split_at_checked(LETTERS / 2)
+        .unwrap_or((letters, ""));
+    format!("{first}-{second}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::OsRandom;
+
+    #[test]
+    fn a_code_is_taken_however_it_is_typed() {
+        for typed in ["WDJB-MJHT", "wdjbmjht", " wdjb mjht ", "W-D-J-B–MJHT"] {
+            assert_eq!(letters_of(typed).as_deref(), Some("WDJBMJHT"), "{typed}");
+        }
+        for typed in [
+            "",
+            "WDJB-MJH",
+            "WDJB-MJHTT",
+            "WDJB-MJHA",
+            "WDJB-MJH1",
+            "ÄDJBMJHT",
+        ] {
+            assert_eq!(letters_of(typed), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_code_of_ours_reads_back() {
+        let letters = random_letters(&OsRandom);
+        let shown = grouped(&letters);
+        assert_eq!(shown.len(), 9);
+        assert_eq!(letters_of(&shown), Some(letters));
+    }
+
+    #[test]
+    fn whoever_asks_too_soon_waits_longer_each_time() {
+        let polls = Polls::default();
+        let (code, start) = (TokenHash::of("c"), Timestamp::from_unix(1_800_000_000));
+        let mut now = start;
+        let mut after = |seconds| {
+            now = now + Duration::from_secs(seconds);
+            polls.take(&code, start + Duration::from_secs(600), now)
+        };
+        assert_eq!(after(0), Ok(()));
+        assert_eq!(after(5), Ok(()));
+        assert_eq!(after(1), Err(Duration::from_secs(10)));
+        assert_eq!(after(5), Err(Duration::from_secs(15)));
+        assert_eq!(after(15), Ok(()));
+        assert_eq!(after(5), Err(Duration::from_secs(20)));
+    }
+}

@@ -1,0 +1,75 @@
+//! A device code for tokens (RFC 8628 §3.4, §3.5).
+
+use std::net::IpAddr;
+
+use crate::model::{Client, DeviceState, Grant};
+use crate::oauth::token::Issued;
+use crate::oauth::{ErrorCode, OauthError, Params, Provider};
+use crate::secrets::TokenHash;
+
+pub(in crate::oauth) async fn device_code(
+    provider: &Provider,
+    client: &Client,
+    params: &Params,
+    from: IpAddr,
+) -> Result<Issued, OauthError> {
+    let code = params
+        .get("device_code")
+        .ok_or_else(|| OauthError::invalid_request("device_code is missing"))?;
+    let hash = TokenHash::of(code);
+    let unknown = || OauthError::invalid_grant("the device code is unknown or was used before");
+    let device = provider.store.device(&hash).await?.ok_or_else(unknown)?;
+    if device.client_id != client.id {
+        tracing::warn!(
+            client = client.metadata.client_name,
+            "a client showed another client's device code"
+        );
+        return Err(unknown());
+    }
+    let now = provider.now();
+    let has_expired = device.expires_at <= now;
+    let approval = match device.state {
+        DeviceState::Denied => {
+            return Err(OauthError::new(
+                ErrorCode::AccessDenied,
+                "the person said no, or has taken it back",
+            ));
+        }
+        DeviceState::Pending | DeviceState::Approved(_) if has_expired => {
+            return Err(OauthError::new(
+                ErrorCode::ExpiredToken,
+                "the device code has expired: ask for another",
+            ));
+        }
+        DeviceState::Pending => return Err(provider.poll(&hash, &device)),
+        // shown again after its redemption, it takes back what it gave
+        DeviceState::Approved(approval) | DeviceState::Redeemed(approval) => approval,
+    };
+    provider.forget_polls(&hash);
+    provider
+        .check_account(&approval.account, approval.generation.as_ref())
+        .await?;
+    let grant = Grant {
+        id: approval.grant_id,
+        account: approval.account,
+        client_id: device.client_id,
+        client_name: client.metadata.client_name.clone(),
+        scopes: approval.scopes.clone(),
+        created_at: now,
+        granted_from: approval.granted_from,
+        last_used_at: now,
+        last_used_from: None,
+        auth_time: approval.auth_time,
+        nonce: None,
+        generation: approval.generation,
+        ended: None,
+    };
+    let with_refresh = provider.gives_refresh_token(client, &approval.scopes);
+    let pair = provider.new_pair(approval.scopes, with_refresh, from);
+    let redeemed = provider
+        .store
+        .redeem_device(&hash, client, &grant, &pair.stored, now)
+        .await?;
+    let issued = provider.redeemed(redeemed, grant, pair).await?;
+    issued.ok_or_else(unknown)
+}

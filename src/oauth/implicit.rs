@@ -1,0 +1,79 @@
+//! Tokens from the authorization endpoint itself (RFC 6749 §4.2; OIDC Core §3.2). Off unless the
+//! operator lets old clients have it (RFC 9700 §2.1.2): no refresh token, and never in a query.
+
+use std::net::IpAddr;
+
+use super::authorize::{Answer, AuthorizationRequest};
+use super::login::CurrentSession;
+use super::{OauthError, Provider};
+use crate::model::{EventKind, Grant, GrantId, ScopeSet};
+
+impl Provider {
+    /// What the person has just allowed, at once; `None` if their browser session has ended meanwhile.
+    ///
+    /// # Errors
+    /// The account has changed, or nothing could be stored or signed.
+    pub(super) async fn answer_at_once(
+        &self,
+        request: &AuthorizationRequest,
+        current: &CurrentSession,
+        scopes: ScopeSet,
+        from: IpAddr,
+    ) -> Result<Option<Answer>, OauthError> {
+        let (client, session) = (&request.client, &current.session);
+        self.check_account(&session.account, session.generation.as_ref())
+            .await?;
+        let now = self.now();
+        let grant = Grant {
+            id: GrantId::random(self.random.as_ref()),
+            account: session.account.clone(),
+            client_id: client.id.clone(),
+            client_name: client.metadata.client_name.clone(),
+            scopes: scopes.clone(),
+            created_at: now,
+            granted_from: self.kept(from),
+            last_used_at: now,
+            last_used_from: None,
+            auth_time: session.auth_time,
+            nonce: request.nonce.clone(),
+            generation: session.generation.clone(),
+            ended: None,
+        };
+        let response = request.response_type;
+        let pair = response
+            .has_token()
+            .then(|| self.new_pair(scopes.clone(), false, from));
+        let access_token = pair.as_ref().map(|pair| &pair.access_token);
+        let id_token = match response.has_id_token() {
+            true => Some(self.sign_id_token(&grant, now, access_token).await?),
+            false => None,
+        };
+        let mut fields = Vec::new();
+        if let Some(pair) = &pair {
+            if !self
+                .store
+                .save_grant(client, &grant, &pair.stored, Some(&current.hash))
+                .await?
+            {
+                return Ok(None);
+            }
+            self.audit_grant(&grant, EventKind::Granted, Some(from))
+                .await;
+            self.keep_few(&grant).await?;
+            fields.extend([
+                ("access_token", pair.access_token.expose().to_owned()),
+                ("token_type", "Bearer".to_owned()),
+                ("expires_in", pair.stored.expires_in().to_string()),
+                ("scope", scopes.to_string()),
+            ]);
+        }
+        fields.extend(id_token.map(|token| ("id_token", token)));
+        let issuer = self.config.http.issuer();
+        let mut all: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        all.push(("iss", issuer));
+        Ok(Some(request.answer_to.with(&all)))
+    }
+}
