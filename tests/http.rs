@@ -42,6 +42,8 @@ mod codes;
 mod connections;
 #[path = "http/consent.rs"]
 mod consent;
+#[path = "http/cors.rs"]
+mod cors;
 #[path = "http/discovery.rs"]
 mod discovery;
 #[path = "http/id_tokens.rs"]
@@ -50,6 +52,8 @@ mod id_tokens;
 mod introspection;
 #[path = "http/login.rs"]
 mod login;
+#[path = "http/management.rs"]
+mod management;
 #[path = "http/pages.rs"]
 mod pages;
 #[path = "http/pkce.rs"]
@@ -70,3 +74,5 @@ mod scopes;
 mod standard_client;
 #[path = "http/userinfo.rs"]
 mod userinfo;
+#[path = "http/written_clients.rs"]
+mod written_clients;

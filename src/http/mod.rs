@@ -6,6 +6,7 @@
 mod answer;
 mod authorize;
 mod cookies;
+mod cors;
 mod discovery;
 mod explained;
 mod login;

@@ -58,8 +58,42 @@ pub enum ResponseType {
     Code,
 }
 
+/// How an id_token may be signed (RFC 7518 §3.1, RFC 8037 §3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SigningAlgorithm {
+    /// RSA; what OpenID Connect takes where nothing is said.
+    #[default]
+    RS256,
+    /// ECDSA on P-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+    /// HMAC with the client's own secret (OIDC Core §10.1): for confidential clients.
+    HS256,
+}
+
+impl SigningAlgorithm {
+    /// All of them, the default first.
+    pub const ALL: [Self; 4] = [Self::RS256, Self::ES256, Self::EdDSA, Self::HS256];
+
+    /// The name as it stands in headers and metadata.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::ES256 => "ES256",
+            Self::EdDSA => "EdDSA",
+            Self::HS256 => "HS256",
+        }
+    }
+
+    /// The algorithm of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == name)
+    }
+}
+
 /// What a client says of itself when it registers (RFC 7591 §2), already checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientMetadata {
     /// The name that people see.
     pub client_name: String,
@@ -88,6 +122,15 @@ pub struct ClientMetadata {
     /// The client's terms of service.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tos_uri: Option<Url>,
+    /// How its id_tokens are signed; `None` for RS256.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id_token_signed_response_alg: Option<SigningAlgorithm>,
+    /// The longest time, in seconds, since people gave their password, where a request says nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub default_max_age: Option<u64>,
+    /// Where a login can be begun by others (OIDC Core §4).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub initiate_login_uri: Option<Url>,
     /// Whom to write to about the client.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub contacts: Vec<String>,
@@ -121,6 +164,35 @@ impl ClientMetadata {
     }
 }
 
+/// How a client became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientOrigin {
+    /// It registered itself (RFC 7591).
+    Registered,
+    /// The operator added it, by a command.
+    Added,
+    /// It stands in the configuration.
+    Configured,
+}
+
+impl ClientOrigin {
+    /// The word that is stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Added => "added",
+            Self::Configured => "configured",
+        }
+    }
+
+    /// What a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Registered, Self::Added, Self::Configured]
+            .into_iter()
+            .find(|origin| origin.as_str() == word)
+    }
+}
+
 /// A client that may be used: its `client_id` was checked and it was not removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
@@ -132,6 +204,8 @@ pub struct Client {
     pub issued_at: Timestamp,
     /// When its registration ends; `None` for never.
     pub expires_at: Option<Timestamp>,
+    /// How it became known.
+    pub origin: ClientOrigin,
 }
 
 impl Client {

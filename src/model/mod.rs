@@ -9,7 +9,10 @@ mod scope;
 mod session;
 mod token;
 
-pub use client::{ApplicationType, AuthMethod, Client, ClientMetadata, GrantType, ResponseType};
+pub use client::{
+    ApplicationType, AuthMethod, Client, ClientMetadata, ClientOrigin, GrantType, ResponseType,
+    SigningAlgorithm,
+};
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
 pub use grant::{EndReason, Grant};
 pub use ids::{ClientId, Generation, GrantId};

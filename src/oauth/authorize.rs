@@ -107,10 +107,11 @@ impl Provider {
         check_response_mode(&params).map_err(told)?;
         self.check_response_type(&params, &client).map_err(told)?;
         check_no_request_object(&params).map_err(told)?;
-        let code_challenge = self.check_code_challenge(&params).map_err(told)?;
+        let code_challenge = self.check_code_challenge(&params, &client).map_err(told)?;
         let scopes = check_scopes(&params, &client).map_err(told)?;
         let prompt = check_prompt(&params).map_err(told)?;
         let max_age = check_max_age(&params).map_err(told)?;
+        let max_age = max_age.or(client.metadata.default_max_age);
         check_nonce(&params).map_err(told)?;
         Ok(AuthorizationRequest {
             redirect_uri_named: params.get("redirect_uri").is_some(),
@@ -175,7 +176,11 @@ impl Provider {
     }
 
     /// RFC 7636 §4.3, §4.4.1.
-    fn check_code_challenge(&self, params: &Params) -> Result<Option<CodeChallenge>, OauthError> {
+    fn check_code_challenge(
+        &self,
+        params: &Params,
+        client: &Client,
+    ) -> Result<Option<CodeChallenge>, OauthError> {
         let flows = &self.config.flows;
         let Some(challenge) = params.get("code_challenge") else {
             if params.get("code_challenge_method").is_some() {
@@ -183,7 +188,9 @@ impl Provider {
                     "code_challenge_method without a code_challenge",
                 ));
             }
-            return match flows.require_code_challenge {
+            // RFC 9700 §2.1.1: public clients MUST use PKCE, whatever the operator says of the others
+            let is_required = flows.require_code_challenge || !client.metadata.is_confidential();
+            return match is_required {
                 true => Err(OauthError::invalid_request(
                     "code_challenge is missing: PKCE (RFC 7636) is required",
                 )),

@@ -1,16 +1,19 @@
 //! Who a client is: its self-contained `client_id`, what the store says over it, its secret, and how
 //! it proves itself (RFC 6749 §2).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorCode, OauthError, Params, Provider};
+use super::metadata::check_metadata;
+use super::{ErrorCode, FoundationError, OauthError, Params, Provider};
 use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::keys::registration;
-use crate::model::{Client, ClientId, ClientMetadata};
-use crate::secrets::{Secret, mac, mac_text, same};
-use crate::storage::{StoreError, StoredClient};
+use crate::model::{Client, ClientId, ClientMetadata, ClientOrigin, EndReason};
+use crate::secrets::{Secret, mac_text, same};
+use crate::storage::{GrantFilter, StoreError, StoredClient};
 
 /// The longest `client_id`; registration refuses metadata that would make a longer one.
 pub(super) const MAX_CLIENT_ID: usize = 4096;
@@ -49,6 +52,55 @@ impl Credentials {
     }
 }
 
+/// A client of the configuration, and the secret that stands there.
+pub(super) struct Configured {
+    client: Arc<Client>,
+    secret: Option<Secret>,
+}
+
+/// The clients of the configuration. What is said of them is checked like a registration.
+pub(super) fn configured(
+    config: &Config,
+) -> Result<HashMap<ClientId, Configured>, FoundationError> {
+    let mut clients = HashMap::new();
+    for written in &config.clients {
+        let wrong = |why: &str| FoundationError::Client {
+            client_id: written.client_id.clone(),
+            why: why.to_owned(),
+        };
+        let body = written.metadata.to_string();
+        let metadata = check_metadata(body.as_bytes(), &config.tokens.id_token_algorithms)
+            .map_err(|error| wrong(&error.description))?;
+        match (metadata.is_confidential(), &written.client_secret) {
+            (true, None) => {
+                return Err(wrong(
+                    "client_secret is missing (token_endpoint_auth_method \"none\" needs none)",
+                ));
+            }
+            (false, Some(_)) => {
+                return Err(wrong("client_secret is set, for a client that shows none"));
+            }
+            _ => {}
+        }
+        let id = ClientId::new(written.client_id.as_str());
+        let client = Client {
+            id: id.clone(),
+            metadata,
+            issued_at: Timestamp::from_unix(0),
+            expires_at: None,
+            origin: ClientOrigin::Configured,
+        };
+        let configured = Configured {
+            client: Arc::new(client),
+            secret: written.client_secret.clone(),
+        };
+        if clients.insert(id, configured).is_some() {
+            return Err(wrong("this client_id stands there twice"));
+        }
+    }
+    Ok(clients)
+}
+
 impl Provider {
     /// The client with this id, if it was registered here and has not been removed. It may have
     /// expired.
@@ -60,12 +112,19 @@ impl Provider {
             return Ok(None);
         }
         let id = ClientId::new(id);
+        if let Some(configured) = self.configured.get(&id) {
+            return Ok(Some(Arc::clone(&configured.client)));
+        }
         if let Some(client) = self.clients.get(&id) {
             return Ok(Some(client));
         }
         let epoch = self.clients.epoch(&id);
         let client = match self.store.client(&id).await? {
             Some(StoredClient::Removed) => return Ok(None),
+            // what was used while it stood in the configuration ends with its line there
+            Some(StoredClient::Known(client)) if client.origin == ClientOrigin::Configured => {
+                return Ok(None);
+            }
             Some(StoredClient::Known(client)) => client,
             None => match self.registered_client(&id) {
                 Some(client) => client,
@@ -92,18 +151,51 @@ impl Provider {
             metadata: claims.metadata,
             issued_at: claims.iat,
             expires_at: claims.exp,
+            origin: ClientOrigin::Registered,
         })
     }
 
-    /// The client's secret: derived from the registration key, so that nothing has to be stored.
+    /// The client's secret: derived, so that nothing has to be stored; or what the configuration says.
     pub(super) fn client_secret(&self, id: &ClientId) -> Option<Secret> {
-        let key = self.config.registration.registration_key.as_ref()?;
-        let issuer = self.config.http.issuer();
-        let key = mac(
-            key.expose().as_bytes(),
-            &[b"client_secret", issuer.as_bytes()],
-        );
-        Some(Secret::new(mac_text(&key, &[id.as_str().as_bytes()])))
+        match self.configured.get(id) {
+            Some(configured) => configured.secret.clone(),
+            None => {
+                let derived = mac_text(&self.secrets_key, &[id.as_str().as_bytes()]);
+                Some(Secret::new(derived))
+            }
+        }
+    }
+
+    /// Whether this client stands in the configuration.
+    pub fn is_configured(&self, id: &ClientId) -> bool {
+        self.configured.contains_key(id)
+    }
+
+    pub(super) fn configured_clients(&self) -> impl Iterator<Item = &Client> {
+        self.configured
+            .values()
+            .map(|configured| configured.client.as_ref())
+    }
+
+    /// Ends the grants of clients that stood in the configuration and do so no more.
+    ///
+    /// # Errors
+    /// The store could not be read or written.
+    pub async fn end_clients_no_longer_configured(&self) -> Result<(), StoreError> {
+        for client in self.store.clients().await? {
+            if client.origin != ClientOrigin::Configured || self.configured.contains_key(&client.id)
+            {
+                continue;
+            }
+            let filter = GrantFilter {
+                client_id: Some(client.id),
+                ..GrantFilter::default()
+            };
+            for grant in self.store.grants(&filter).await? {
+                self.end_grant(&grant.id, EndReason::ClientRemoved).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The client that makes a request itself, once it has proved who it is. Confidential clients may

@@ -38,6 +38,13 @@ impl Provider {
             .iter()
             .map(|m| m.as_str())
             .collect();
+        let id_token_algorithms: Vec<_> = self
+            .config
+            .tokens
+            .id_token_algorithms
+            .iter()
+            .map(|a| a.as_str())
+            .collect();
         let proofs = ["client_secret_basic", "client_secret_post", "none"];
         let mut metadata = json!({
             "issuer": http.issuer(),
@@ -53,12 +60,12 @@ impl Provider {
             "grant_types_supported": grant_types,
             "token_endpoint_auth_methods_supported": proofs,
             "revocation_endpoint_auth_methods_supported": proofs,
-            "introspection_endpoint_auth_methods_supported": proofs,
+            "introspection_endpoint_auth_methods_supported": proofs[..2],
             "code_challenge_methods_supported": challenge_methods,
             // RFC 9207 §3
             "authorization_response_iss_parameter_supported": true,
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
+            "id_token_signing_alg_values_supported": id_token_algorithms,
             "claims_supported": [
                 "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "at_hash", "amr",
                 "preferred_username",
@@ -69,7 +76,7 @@ impl Provider {
             "request_uri_parameter_supported": false,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
         });
-        if self.config.registration.registration_key.is_some() {
+        if self.takes_registrations() {
             metadata["registration_endpoint"] = http.url_of(path::REGISTER).into();
         }
         let site = &self.config.site;

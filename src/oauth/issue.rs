@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::{OauthError, Provider};
 use crate::clock::Timestamp;
-use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet};
+use crate::config::RegistrationAlgorithm;
+use crate::keys::registration;
+use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet, SigningAlgorithm};
 use crate::secrets::{Secret, TokenHash, TokenKind, half_sha256_text, new_token};
 
 /// An id_token says who logged in just now; it is no credential to keep.
@@ -66,9 +68,11 @@ impl Provider {
                 .contains(&GrantType::RefreshToken)
     }
 
-    /// The id_token that goes with an access token, where `openid` was granted.
+    /// The id_token that goes with an access token, where `openid` was granted. It is signed as the
+    /// client registered for; with RS256 where the operator has switched that off since.
     pub(super) async fn id_token(
         &self,
+        client: &Client,
         grant: &Grant,
         pair: &NewPair,
     ) -> Result<Option<String>, OauthError> {
@@ -86,7 +90,19 @@ impl Provider {
             at_hash: half_sha256_text(pair.access_token.expose()),
             amr: ["pwd"],
         };
-        Ok(Some(self.keys.sign(&claims).await?))
+        let registered = client.metadata.id_token_signed_response_alg;
+        let algorithm = registered
+            .filter(|algorithm| self.config.tokens.id_token_algorithms.contains(algorithm))
+            .unwrap_or_default();
+        let signed = match (algorithm, self.client_secret(&client.id)) {
+            // OIDC Core §10.1: the key is the octets of the client_secret
+            (SigningAlgorithm::HS256, Some(secret)) if client.metadata.is_confidential() => {
+                registration::sign(&secret, RegistrationAlgorithm::HS256, &claims)
+            }
+            (SigningAlgorithm::HS256, _) => self.keys.sign(SigningAlgorithm::RS256, &claims).await,
+            (algorithm, _) => self.keys.sign(algorithm, &claims).await,
+        };
+        Ok(Some(signed?))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The protocol: what clients may ask for and what they get. One file per endpoint or grant; what
 //! they share lives once. Speaks no HTTP, no XML and no SQL, and never looks at the system's clock.
 //!
-//! RFC 6749, 6750, 7009, 7591, 7628, 7636, 7662, 8414, 9207, 9700; OpenID Connect Core, Discovery and
+//! RFC 6749, 6750, 7009, 7591, 7592, 7628, 7636, 7662, 8414, 9207, 9700; OpenID Connect Core, Discovery and
 //! Registration; XEP-0493.
 
 pub mod access;
@@ -17,6 +17,7 @@ mod grants;
 pub mod introspection;
 mod issue;
 pub mod login;
+mod metadata;
 mod params;
 pub mod redirect_uri;
 pub mod registration;
@@ -25,6 +26,7 @@ pub mod sessions;
 pub mod token;
 pub mod userinfo;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +41,7 @@ use crate::config::Config;
 use crate::keys::Keyring;
 use crate::limits::{AddressKey, Brake};
 use crate::model::{Client, ClientId};
-use crate::secrets::{Random, TokenHash};
+use crate::secrets::{Random, TokenHash, mac};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
@@ -65,6 +67,22 @@ pub struct Foundation {
     pub random: Arc<dyn Random>,
 }
 
+/// Why there is no provider.
+#[derive(Debug, thiserror::Error)]
+pub enum FoundationError {
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A client of the configuration cannot be.
+    #[error("clients: {client_id}: {why}")]
+    Client {
+        /// Which.
+        client_id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
 /// The provider: everything that its endpoints share.
 pub struct Provider {
     config: Arc<Config>,
@@ -75,6 +93,10 @@ pub struct Provider {
     random: Arc<dyn Random>,
     /// Signs consent tickets and login forms; lives in the store so that open pages survive a restart.
     form_key: [u8; 32],
+    /// Derives what clients prove themselves with.
+    secrets_key: [u8; 32],
+    /// The clients of the configuration.
+    configured: HashMap<ClientId, clients::Configured>,
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
@@ -92,14 +114,28 @@ impl Provider {
     /// A provider on this foundation.
     ///
     /// # Errors
-    /// The store could not be read.
-    pub async fn new(on: Foundation) -> Result<Self, StoreError> {
+    /// The store could not be read, or the configuration has a client that cannot be.
+    pub async fn new(on: Foundation) -> Result<Self, FoundationError> {
         let mut fresh = [0; 32];
         on.random.fill(&mut fresh);
         let form_key = on.store.secret("forms", &fresh).await?;
+        let issuer = on.config.http.issuer();
+        let secrets_key = match &on.config.registration.registration_key {
+            Some(key) => {
+                let parts: &[&[u8]] = &[b"client_secret", issuer.as_bytes()];
+                mac(key.expose().as_bytes(), parts)
+            }
+            None => {
+                on.random.fill(&mut fresh);
+                on.store.secret("clients", &fresh).await?
+            }
+        };
+        let configured = clients::configured(&on.config)?;
         let limits = &on.config.limits;
         Ok(Self {
             form_key,
+            secrets_key,
+            configured,
             tokens: EpochCache::new(limits.cached_tokens),
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),

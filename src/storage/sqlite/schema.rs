@@ -24,7 +24,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_4];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
@@ -139,6 +139,17 @@ CREATE TABLE secrets (
 -- One row, for the health check to write.
 CREATE TABLE checks (done INTEGER NOT NULL) STRICT;
 INSERT INTO checks VALUES (0);
+";
+
+/// Clients: how they became known; whether a row is there though no grant ever needed it; and when to look
+/// at whether it is still needed.
+const VERSION_4: &str = "
+ALTER TABLE clients ADD COLUMN origin TEXT NOT NULL DEFAULT 'registered';
+ALTER TABLE clients ADD COLUMN unused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clients ADD COLUMN purge_at INTEGER;
+UPDATE clients SET purge_at = expires_at WHERE metadata IS NOT NULL;
+CREATE INDEX unused_clients ON clients (no) WHERE unused = 1;
+CREATE INDEX clients_by_purge ON clients (purge_at) WHERE purge_at IS NOT NULL;
 ";
 
 /// Opens or makes the file, for the one connection that writes.
