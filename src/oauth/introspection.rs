@@ -137,7 +137,7 @@ impl Provider {
             "scope": scopes.to_string(),
             "client_id": grant.client_id,
             "username": grant.account.to_string(),
-            "sub": subject(grant),
+            "sub": subject(&grant.account),
             "aud": grant.account.domain().as_str(),
             "iss": self.config.http.issuer(),
             "iat": issued_at,

@@ -26,7 +26,7 @@ impl Provider {
         }
         let account = &access.grant.account;
         Ok(json!({
-            "sub": subject(&access.grant),
+            "sub": subject(&access.grant.account),
             "preferred_username": account.node().map(jid::NodeRef::as_str),
         }))
     }

@@ -21,6 +21,8 @@ mod harness;
 mod main_job;
 mod mischief;
 mod oauthbearer;
+mod other_clients;
+mod played;
 mod secrecy;
 mod site;
 mod survival;

@@ -1,5 +1,7 @@
 //! OAUTHBEARER beside the host's own mechanisms.
 
+use std::time::Duration;
+
 use crate::site::{LIMIT, Site, ask, condition, wait_for};
 use crate::support::prosody::{ALICE, ALICE_ELSEWHERE, BOB, HOST, OTHER_HOST};
 use crate::support::release::servers;
@@ -169,6 +171,9 @@ async fn where_tls_is_wanted_no_token_crosses_the_open() {
     }
 }
 
+/// The modules' time-out, and time for a slow machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 #[tokio::test]
 async fn with_the_component_away_passwords_go_on_and_tokens_have_to_wait() {
     for release in servers() {
@@ -176,7 +181,8 @@ async fn with_the_component_away_passwords_go_on_and_tokens_have_to_wait() {
         let tokens = site.tokens(SCOPE).await;
         site.program.kill9();
         assert!(site.knows(ALICE).await, "{release}");
-        let said = site.show(&tokens.access).await;
+        let said = tokio::time::timeout(PATIENCE, site.show(&tokens.access)).await;
+        let said = said.expect("an answer within the module's time-out");
         assert!(
             matches!(&said, Err(C2sError::Refused(why)) if why == "temporary-auth-failure"),
             "{release}: {said:?}"

@@ -1,6 +1,6 @@
 //! A refresh token for a new pair (RFC 6749 §6), rotated at each use (RFC 9700 §4.14.2).
 
-use crate::model::{Client, RefreshToken, ScopeSet};
+use crate::model::{Client, Grant, RefreshToken, ScopeSet};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::TokenHash;
@@ -48,10 +48,12 @@ pub(in crate::oauth) async fn refresh_token(
         Rotation::Rotated { superseded } => {
             provider.forget_tokens(&superseded);
             tracing::info!(account = %record.grant.account, grant = %record.grant.id, "refreshed");
-            Ok(Issued {
-                grant: record.grant,
-                pair,
-            })
+            // OIDC Core §12.2: the id_token of a refresh bears no nonce
+            let grant = Grant {
+                nonce: None,
+                ..record.grant
+            };
+            Ok(Issued { grant, pair })
         }
         Rotation::Reused(ended) => {
             tracing::warn!(

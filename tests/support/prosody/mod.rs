@@ -304,6 +304,11 @@ impl Prosody {
         assert!(output.status.success(), "prosodyctl passwd: {output:?}");
     }
 
+    /// Disables an account inside the server, where the release can: 0.12 knows no such thing.
+    pub(crate) async fn disable_user(&self, jid: &str) {
+        self.shell(&format!("user:disable({jid:?})")).await;
+    }
+
     /// Removes an account inside the server: `user-deleted` fires.
     pub(crate) async fn delete_user(&self, jid: &str) {
         self.shell(&format!("user:delete({jid:?})")).await;
