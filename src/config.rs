@@ -271,6 +271,8 @@ pub struct Flows {
     pub allowed_code_challenge_methods: Vec<CodeChallengeMethod>,
     /// Whether every code request needs PKCE.
     pub require_code_challenge: bool,
+    /// Whether every authorization request has to be pushed.
+    pub require_pushed_authorization_requests: bool,
 }
 
 /// `[introspection]`

@@ -34,6 +34,8 @@ mod brakes;
 mod client_auth;
 #[path = "http/client_ids.rs"]
 mod client_ids;
+#[path = "http/client_keys.rs"]
+mod client_keys;
 #[path = "http/code_flow.rs"]
 mod code_flow;
 #[path = "http/codes.rs"]
@@ -58,8 +60,12 @@ mod management;
 mod pages;
 #[path = "http/pkce.rs"]
 mod pkce;
+#[path = "http/private_key_jwt.rs"]
+mod private_key_jwt;
 #[path = "http/prompts.rs"]
 mod prompts;
+#[path = "http/pushed.rs"]
+mod pushed;
 #[path = "http/redirects.rs"]
 mod redirects;
 #[path = "http/refresh.rs"]

@@ -253,11 +253,15 @@ pub(super) fn flows(section: &Section<'_>) -> Flows {
         })
         .unwrap_or_else(|| vec![CodeChallengeMethod::S256]);
     let require_code_challenge = section.flag("require_code_challenge").unwrap_or(true);
+    let require_pushed_authorization_requests = section
+        .flag("require_pushed_authorization_requests")
+        .unwrap_or(false);
     let flows = Flows {
         allowed_grant_types,
         allowed_response_types,
         allowed_code_challenge_methods,
         require_code_challenge,
+        require_pushed_authorization_requests,
     };
     check_flows(section, &flows);
     flows

@@ -10,10 +10,11 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use crate::oauth::discovery::{METADATA_PATH, OPENID_CONFIGURATION_PATH, path};
 
 /// Introspection is for resource servers, which are no web apps.
-const FOR_APPS: [&str; 7] = [
+const FOR_APPS: [&str; 8] = [
     METADATA_PATH,
     OPENID_CONFIGURATION_PATH,
     path::JWKS,
+    path::PAR,
     path::REGISTER,
     path::REVOKE,
     path::TOKEN,

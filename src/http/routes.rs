@@ -31,6 +31,7 @@ pub fn router(web: Web) -> Router {
                 .delete(register::remove),
         )
         .route(path::AUTHORIZE, get(authorize::get).post(authorize::post))
+        .route(path::PAR, post(token::push))
         .route(path::TOKEN, post(token::token))
         .route(path::REVOKE, post(token::revoke))
         .route(path::INTROSPECT, post(token::introspect))

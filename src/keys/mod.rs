@@ -4,6 +4,7 @@
 //!
 //! What is signed, and for whom, is for `oauth`.
 
+pub mod client;
 mod material;
 pub mod registration;
 

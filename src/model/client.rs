@@ -17,6 +17,8 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// The client secret in the form.
     ClientSecretPost,
+    /// A JWT that it signs (RFC 7523 §2.2).
+    PrivateKeyJwt,
 }
 
 /// What kind of program the client is (OIDC Registration §2).
@@ -125,9 +127,18 @@ pub struct ClientMetadata {
     /// How its id_tokens are signed; `None` for RS256.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id_token_signed_response_alg: Option<SigningAlgorithm>,
-    /// The longest time, in seconds, since people gave their password, where a request says nothing.
+    /// The public keys that it signs with, a JWK Set (RFC 7517 §5).
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub default_max_age: Option<u64>,
+    pub jwks: Option<serde_json::Value>,
+    /// How it signs its assertions; `None` for any way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    /// How it signs its requests; `None` for any way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request_object_signing_alg: Option<String>,
+    /// Whether it starts nothing but what it has pushed (RFC 9126 §6).
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub require_pushed_authorization_requests: bool,
     /// Where a login can be begun by others (OIDC Core §4).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub initiate_login_uri: Option<Url>,
@@ -158,7 +169,16 @@ impl ClientMetadata {
         }
     }
 
-    /// Whether it has a secret to prove itself with.
+    /// Whether what it proves itself with is a secret that we gave it.
+    pub fn has_secret(&self) -> bool {
+        let method = self.token_endpoint_auth_method;
+        matches!(
+            method,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost
+        )
+    }
+
+    /// Whether it can prove who it is.
     pub fn is_confidential(&self) -> bool {
         self.token_endpoint_auth_method != AuthMethod::None
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use url::form_urlencoded;
 
+use super::par::Origin;
 use super::redirect_uri::{self, RedirectKind};
 use super::{ErrorCode, OauthError, Params, Provider, Repeated};
 use crate::model::{Client, CodeChallenge, CodeChallengeMethod, ResponseType, Scope, ScopeSet};
@@ -95,6 +96,16 @@ impl Provider {
         &self,
         pairs: Vec<(String, String)>,
     ) -> Result<AuthorizationRequest, Refusal> {
+        let origin = self.vouched(&pairs);
+        self.check_settled(pairs, origin).await
+    }
+
+    /// The same, for a request of which it is known how it came.
+    pub(super) async fn check_settled(
+        &self,
+        pairs: Vec<(String, String)>,
+        origin: Option<Origin>,
+    ) -> Result<AuthorizationRequest, Refusal> {
         let params = Params::new(pairs).map_err(|Repeated(name)| {
             Refusal::Page(OauthError::invalid_request(format!(
                 "{name} stands more than once in the request"
@@ -106,12 +117,11 @@ impl Provider {
 
         check_response_mode(&params).map_err(told)?;
         self.check_response_type(&params, &client).map_err(told)?;
-        check_no_request_object(&params).map_err(told)?;
+        self.check_pushed(&client, origin).map_err(told)?;
         let code_challenge = self.check_code_challenge(&params, &client).map_err(told)?;
         let scopes = check_scopes(&params, &client).map_err(told)?;
         let prompt = check_prompt(&params).map_err(told)?;
         let max_age = check_max_age(&params).map_err(told)?;
-        let max_age = max_age.or(client.metadata.default_max_age);
         check_nonce(&params).map_err(told)?;
         Ok(AuthorizationRequest {
             redirect_uri_named: params.get("redirect_uri").is_some(),
@@ -126,7 +136,19 @@ impl Provider {
         })
     }
 
-    async fn check_client(&self, params: &Params) -> Result<Arc<Client>, OauthError> {
+    /// RFC 9126 §5, §6: what has to be pushed is taken no other way.
+    fn check_pushed(&self, client: &Client, origin: Option<Origin>) -> Result<(), OauthError> {
+        let must_be = self.config.flows.require_pushed_authorization_requests
+            || client.metadata.require_pushed_authorization_requests;
+        match must_be && origin != Some(Origin::Pushed) {
+            true => Err(OauthError::invalid_request(
+                "the request must be pushed first (RFC 9126), or the pushed one has grown too old",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) async fn check_client(&self, params: &Params) -> Result<Arc<Client>, OauthError> {
         let id = params
             .get("client_id")
             .ok_or_else(|| OauthError::invalid_request("client_id is missing"))?;
@@ -280,23 +302,6 @@ fn check_response_mode(params: &Params) -> Result<(), OauthError> {
             "response_mode must be query or fragment",
         )),
     }
-}
-
-/// OIDC Core §3.1.2.6.
-fn check_no_request_object(params: &Params) -> Result<(), OauthError> {
-    if params.get("request").is_some() {
-        return Err(OauthError::new(
-            ErrorCode::RequestNotSupported,
-            "request objects are not supported",
-        ));
-    }
-    if params.get("request_uri").is_some() {
-        return Err(OauthError::new(
-            ErrorCode::RequestUriNotSupported,
-            "request_uri is not supported",
-        ));
-    }
-    Ok(())
 }
 
 /// What is asked for, less what is unknown and what the client did not register for. Where nothing is

@@ -1,17 +1,22 @@
 //! Who a client is: its self-contained `client_id`, what the store says over it, its secret, and how
 //! it proves itself (RFC 6749 §2).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::discovery::path;
 use super::metadata::check_metadata;
 use super::{ErrorCode, FoundationError, OauthError, Params, Provider};
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::keys::client::{self, Algorithms};
 use crate::keys::registration;
-use crate::model::{Client, ClientId, ClientMetadata, ClientOrigin, EndReason};
+use crate::model::{AuthMethod, Client, ClientId, ClientMetadata, ClientOrigin, EndReason};
 use crate::secrets::{Secret, mac_text, same};
 use crate::storage::{GrantFilter, StoreError, StoredClient};
 
@@ -39,7 +44,14 @@ pub struct Credentials {
     pub client_id: Option<String>,
     /// `client_secret` of the form.
     pub client_secret: Option<Secret>,
+    /// `client_assertion` of the form, and its type (RFC 7521 §4.2).
+    pub assertion: Option<(Secret, String)>,
 }
+
+/// RFC 7523 §2.2.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// How far ahead an assertion may expire: each is remembered until then.
+const LONGEST_ASSERTION: Duration = Duration::from_secs(600);
 
 impl Credentials {
     /// What stands in the form, beside what the header held.
@@ -48,8 +60,16 @@ impl Credentials {
             basic,
             client_id: params.get("client_id").map(str::to_owned),
             client_secret: params.get("client_secret").map(Secret::new),
+            assertion: params.get("client_assertion").map(|assertion| {
+                let kind = params.get("client_assertion_type").unwrap_or("");
+                (Secret::new(assertion), kind.to_owned())
+            }),
         }
     }
+
+    /// The parameters of the form that are credentials.
+    pub(super) const FIELDS: [&str; 3] =
+        ["client_secret", "client_assertion", "client_assertion_type"];
 }
 
 /// A client of the configuration, and the secret that stands there.
@@ -71,7 +91,7 @@ pub(super) fn configured(
         let body = written.metadata.to_string();
         let metadata = check_metadata(body.as_bytes(), &config.tokens.id_token_algorithms)
             .map_err(|error| wrong(&error.description))?;
-        match (metadata.is_confidential(), &written.client_secret) {
+        match (metadata.has_secret(), &written.client_secret) {
             (true, None) => {
                 return Err(wrong(
                     "client_secret is missing (token_endpoint_auth_method \"none\" needs none)",
@@ -207,15 +227,31 @@ impl Provider {
         &self,
         credentials: &Credentials,
     ) -> Result<Arc<Client>, OauthError> {
-        let (id, secret) = shown(credentials)?;
-        let client = self.client(id).await?.ok_or_else(|| {
+        let (id, proof) = shown(credentials)?;
+        let client = self.client(&id).await?.ok_or_else(|| {
             OauthError::new(
                 ErrorCode::InvalidClient,
                 "no client with this client_id is registered here",
             )
         })?;
-        match (client.metadata.is_confidential(), secret) {
-            (true, Some(secret)) => {
+        let proves_by_key = client.metadata.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt;
+        match (client.metadata.is_confidential(), proof) {
+            (_, Proof::Assertion(assertion)) if proves_by_key => {
+                self.check_assertion(&client, assertion)?;
+            }
+            (_, Proof::Assertion(_)) => {
+                return Err(OauthError::new(
+                    ErrorCode::InvalidClient,
+                    "this client did not register for private_key_jwt",
+                ));
+            }
+            (true, _) if proves_by_key => {
+                return Err(OauthError::new(
+                    ErrorCode::InvalidClient,
+                    "this client registered for private_key_jwt and must show a client_assertion",
+                ));
+            }
+            (true, Proof::Secret(secret)) => {
                 let expected = self.client_secret(&client.id);
                 if !expected.is_some_and(|expected| same(expected.expose(), secret.expose())) {
                     return Err(OauthError::new(
@@ -224,22 +260,72 @@ impl Provider {
                     ));
                 }
             }
-            (true, None) => {
+            (true, Proof::None) => {
                 return Err(OauthError::new(
                     ErrorCode::InvalidClient,
                     "this client registered with a secret and must show it, by HTTP Basic or client_secret",
                 ));
             }
-            (false, Some(_)) => {
+            (false, Proof::Secret(_)) => {
                 return Err(OauthError::new(
                     ErrorCode::InvalidClient,
                     "this client registered as public (token_endpoint_auth_method none) and has no secret",
                 ));
             }
-            (false, None) => {}
+            (false, Proof::None) => {}
         }
         self.check_registration_lives(&client)?;
         Ok(client)
+    }
+
+    /// RFC 7523 §3: signed by the client, about the client, for us, just now, and never shown before.
+    fn check_assertion(&self, client: &Client, assertion: &Secret) -> Result<(), OauthError> {
+        let wrong = |why: &str| OauthError::new(ErrorCode::InvalidClient, why);
+        let metadata = &client.metadata;
+        let jwks = metadata
+            .jwks
+            .as_ref()
+            .ok_or_else(|| wrong("the client registered no jwks"))?;
+        let algorithms = match &metadata.token_endpoint_auth_signing_alg {
+            Some(only) => Algorithms::Only(only),
+            None => Algorithms::Any,
+        };
+        let types = ["JWT", "client-authentication+jwt"];
+        let claims =
+            client::verify(jwks, assertion.expose(), algorithms, &types).map_err(|_| {
+                wrong("the client_assertion is not signed with a key of the client's jwks")
+            })?;
+        let Value::Object(claims) = claims else {
+            return Err(wrong("the client_assertion holds no claims"));
+        };
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let id = Some(client.id.as_str());
+        if text("iss") != id || text("sub") != id {
+            return Err(wrong(
+                "iss and sub of the client_assertion must be the client_id",
+            ));
+        }
+        let http = &self.config.http;
+        let (token, par) = (http.url_of(path::TOKEN), http.url_of(path::PAR));
+        if !client::is_for(&claims, &[http.issuer(), &token, &par]) {
+            return Err(wrong("aud of the client_assertion must be the issuer"));
+        }
+        let now = self.now();
+        let until = client::check_times(&claims, now).map_err(wrong)?;
+        if until > now + LONGEST_ASSERTION {
+            return Err(wrong("the client_assertion must expire within ten minutes"));
+        }
+        let jti = text("jti").filter(|jti| !jti.is_empty());
+        let jti = jti.ok_or_else(|| wrong("jti is missing from the client_assertion"))?;
+        match self
+            .seen_assertions
+            .is_first(client.id.as_str(), jti, until, now)?
+        {
+            true => Ok(()),
+            false => Err(wrong(
+                "this client_assertion was shown before: sign one for each request",
+            )),
+        }
     }
 
     /// An expired registration may go on with what it has only where the operator lets it.
@@ -254,23 +340,58 @@ impl Provider {
     }
 }
 
-fn shown(credentials: &Credentials) -> Result<(&str, Option<&Secret>), OauthError> {
+/// What a client proves itself with.
+enum Proof<'a> {
+    None,
+    Secret(&'a Secret),
+    Assertion(&'a Secret),
+}
+
+/// Who the client says it is, and its proof: one, in one way (RFC 6749 §2.3).
+fn shown(credentials: &Credentials) -> Result<(Cow<'_, str>, Proof<'_>), OauthError> {
+    let differs = || OauthError::invalid_request("the request names two different clients");
+    let same_client = |id: &str| match &credentials.client_id {
+        Some(other) if other != id => Err(differs()),
+        _ => Ok(()),
+    };
     match (
         &credentials.basic,
-        &credentials.client_id,
         &credentials.client_secret,
+        &credentials.assertion,
     ) {
-        (Some(_), _, Some(_)) => Err(OauthError::invalid_request(
-            "the client shows a secret both in the Authorization header and in the form; use one",
-        )),
-        (Some((id, _)), Some(other), None) if id != other => Err(OauthError::invalid_request(
-            "client_id differs between the Authorization header and the form",
-        )),
-        (Some((id, secret)), _, None) => Ok((id, Some(secret))),
-        (None, Some(id), secret) => Ok((id, secret.as_ref())),
-        (None, None, _) => Err(OauthError::new(
-            ErrorCode::InvalidClient,
-            "the client does not say who it is: use HTTP Basic, or client_id in the form",
+        (Some((id, secret)), None, None) => {
+            same_client(id)?;
+            Ok((Cow::Borrowed(id), Proof::Secret(secret)))
+        }
+        (None, None, Some((assertion, kind))) => {
+            if kind != JWT_BEARER {
+                return Err(OauthError::invalid_request(format!(
+                    "client_assertion_type must be {JWT_BEARER}"
+                )));
+            }
+            let id = client::unverified_subject(assertion.expose()).ok_or_else(|| {
+                OauthError::new(
+                    ErrorCode::InvalidClient,
+                    "the client_assertion is no JWT, or has no sub",
+                )
+            })?;
+            same_client(&id)?;
+            Ok((Cow::Owned(id), Proof::Assertion(assertion)))
+        }
+        (None, secret, None) => {
+            let id = credentials.client_id.as_deref().ok_or_else(|| {
+                OauthError::new(
+                    ErrorCode::InvalidClient,
+                    "the client does not say who it is: use HTTP Basic, or client_id in the form",
+                )
+            })?;
+            Ok((
+                Cow::Borrowed(id),
+                secret.as_ref().map_or(Proof::None, Proof::Secret),
+            ))
+        }
+        _ => Err(OauthError::invalid_request(
+            "the client proves who it is in more than one way; use one",
         )),
     }
 }

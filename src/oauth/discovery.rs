@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Provider;
+use crate::keys::client::ALGORITHMS;
 use crate::model::Scope;
 
 /// Where RFC 8414 §3 puts the document.
@@ -17,6 +18,7 @@ pub mod path {
     pub const AUTHORIZE: &str = "/oauth2/authorize";
     pub const INTROSPECT: &str = "/oauth2/introspect";
     pub const JWKS: &str = "/oauth2/jwks";
+    pub const PAR: &str = "/oauth2/par";
     pub const REGISTER: &str = "/oauth2/register";
     pub const REVOKE: &str = "/oauth2/revoke";
     pub const TOKEN: &str = "/oauth2/token";
@@ -45,7 +47,12 @@ impl Provider {
             .iter()
             .map(|a| a.as_str())
             .collect();
-        let proofs = ["client_secret_basic", "client_secret_post", "none"];
+        let proofs = [
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+            "none",
+        ];
         let mut metadata = json!({
             "issuer": http.issuer(),
             "authorization_endpoint": http.url_of(path::AUTHORIZE),
@@ -60,7 +67,7 @@ impl Provider {
             "grant_types_supported": grant_types,
             "token_endpoint_auth_methods_supported": proofs,
             "revocation_endpoint_auth_methods_supported": proofs,
-            "introspection_endpoint_auth_methods_supported": proofs[..2],
+            "introspection_endpoint_auth_methods_supported": proofs[..3],
             "code_challenge_methods_supported": challenge_methods,
             // RFC 9207 §3
             "authorization_response_iss_parameter_supported": true,
@@ -71,7 +78,13 @@ impl Provider {
                 "preferred_username",
             ],
             "claims_parameter_supported": false,
-            "request_parameter_supported": false,
+            "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+            "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+            "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+            "pushed_authorization_request_endpoint": http.url_of(path::PAR),
+            "require_pushed_authorization_requests": flows.require_pushed_authorization_requests,
+            "request_parameter_supported": true,
+            "request_object_signing_alg_values_supported": ALGORITHMS,
             // OIDC Discovery §3: where it is left out, it counts as true
             "request_uri_parameter_supported": false,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],

@@ -98,7 +98,7 @@ impl Provider {
             .unwrap_or_default();
         let signed = match (algorithm, self.client_secret(&client.id)) {
             // OIDC Core §10.1: the key is the octets of the client_secret
-            (SigningAlgorithm::HS256, Some(secret)) if client.metadata.is_confidential() => {
+            (SigningAlgorithm::HS256, Some(secret)) if client.metadata.has_secret() => {
                 registration::sign(&secret, RegistrationAlgorithm::HS256, &claims)
             }
             (SigningAlgorithm::HS256, _) => self.keys.sign(SigningAlgorithm::RS256, &claims).await,

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::redirect_uri::check_registrable;
 use super::{ErrorCode, OauthError};
+use crate::keys::client;
 use crate::model::{
     ApplicationType, AuthMethod, ClientMetadata, GrantType, ResponseType, ScopeSet,
     SigningAlgorithm,
@@ -29,7 +30,10 @@ struct Requested {
     tos_uri: Option<String>,
     id_token_signed_response_alg: Option<String>,
     subject_type: Option<String>,
-    default_max_age: Option<Value>,
+    jwks: Option<Value>,
+    token_endpoint_auth_signing_alg: Option<String>,
+    request_object_signing_alg: Option<String>,
+    require_pushed_authorization_requests: Option<bool>,
     initiate_login_uri: Option<String>,
     id_token_encrypted_response_alg: Option<Value>,
     id_token_encrypted_response_enc: Option<Value>,
@@ -64,6 +68,19 @@ pub(super) fn check_metadata(
     let grant_types = check_grant_types(requested.grant_types.as_deref())?;
     check_response_types(requested.response_types.as_deref())?;
     let auth_method = check_auth_method(requested.token_endpoint_auth_method.as_deref())?;
+    for (field, name) in [
+        (
+            "token_endpoint_auth_signing_alg",
+            &requested.token_endpoint_auth_signing_alg,
+        ),
+        (
+            "request_object_signing_alg",
+            &requested.request_object_signing_alg,
+        ),
+    ] {
+        check_client_algorithm(field, name.as_deref())?;
+    }
+    check_keys(&requested, auth_method)?;
     Ok(ClientMetadata {
         client_name: check_name(requested.client_name.as_deref(), client_uri.as_ref())?,
         redirect_uris: check_redirect_uris(
@@ -84,7 +101,12 @@ pub(super) fn check_metadata(
             auth_method,
             offered,
         )?,
-        default_max_age: check_max_age(requested.default_max_age.as_ref())?,
+        token_endpoint_auth_signing_alg: requested.token_endpoint_auth_signing_alg,
+        request_object_signing_alg: requested.request_object_signing_alg,
+        require_pushed_authorization_requests: requested
+            .require_pushed_authorization_requests
+            .unwrap_or(false),
+        jwks: requested.jwks,
         initiate_login_uri: https_url(
             "initiate_login_uri",
             requested.initiate_login_uri.as_deref(),
@@ -177,7 +199,8 @@ fn check_id_token_algorithm(
             offered.join(", ")
         )));
     };
-    if algorithm == SigningAlgorithm::HS256 && method == AuthMethod::None {
+    let has_no_secret = matches!(method, AuthMethod::None | AuthMethod::PrivateKeyJwt);
+    if algorithm == SigningAlgorithm::HS256 && has_no_secret {
         return Err(invalid(
             "id_token_signed_response_alg HS256 is for clients with a secret",
         ));
@@ -185,13 +208,26 @@ fn check_id_token_algorithm(
     Ok(Some(algorithm))
 }
 
-fn check_max_age(value: Option<&Value>) -> Result<Option<u64>, OauthError> {
-    match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_u64() {
-            Some(seconds) => Ok(Some(seconds)),
-            None => Err(invalid("default_max_age must be a number of seconds")),
-        },
+/// The keys that a client signs with. They come by value: nothing is fetched on a client's word.
+fn check_keys(requested: &Requested, method: AuthMethod) -> Result<(), OauthError> {
+    let Some(jwks) = &requested.jwks else {
+        return match (method, &requested.request_object_signing_alg) {
+            (AuthMethod::PrivateKeyJwt, _) | (_, Some(_)) => Err(invalid(
+                "jwks is missing: the client's public keys, by value (jwks_uri is not fetched)",
+            )),
+            _ => Ok(()),
+        };
+    };
+    client::check_jwks(jwks).map_err(|why| invalid(format!("jwks {why}")))
+}
+
+fn check_client_algorithm(field: &str, name: Option<&str>) -> Result<(), OauthError> {
+    match name {
+        Some(name) if !client::ALGORITHMS.contains(&name) => Err(invalid(format!(
+            "{field} must be one of: {}",
+            client::ALGORITHMS.join(", ")
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -240,9 +276,11 @@ fn check_auth_method(method: Option<&str>) -> Result<AuthMethod, OauthError> {
     match method {
         None | Some("client_secret_basic") => Ok(AuthMethod::ClientSecretBasic),
         Some("client_secret_post") => Ok(AuthMethod::ClientSecretPost),
+        Some("private_key_jwt") => Ok(AuthMethod::PrivateKeyJwt),
         Some("none") => Ok(AuthMethod::None),
         Some(_) => Err(invalid(
-            "token_endpoint_auth_method must be client_secret_basic, client_secret_post or none",
+            "token_endpoint_auth_method must be client_secret_basic, client_secret_post, \
+             private_key_jwt or none",
         )),
     }
 }
@@ -344,7 +382,7 @@ pub(super) fn schema(offered: &[SigningAlgorithm]) -> Value {
             },
             "application_type": { "enum": ["web", "native"], "default": "web" },
             "token_endpoint_auth_method": {
-                "enum": ["client_secret_basic", "client_secret_post", "none"],
+                "enum": ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
                 "default": "client_secret_basic",
             },
             "grant_types": {
@@ -362,7 +400,14 @@ pub(super) fn schema(offered: &[SigningAlgorithm]) -> Value {
             "scope": { "type": "string" },
             "id_token_signed_response_alg": { "enum": algorithms, "default": "RS256" },
             "subject_type": { "const": "public" },
-            "default_max_age": { "type": "integer", "minimum": 0 },
+            "jwks": {
+                "type": "object",
+                "required": ["keys"],
+                "properties": { "keys": { "type": "array", "minItems": 1, "maxItems": 5 } },
+            },
+            "token_endpoint_auth_signing_alg": { "enum": client::ALGORITHMS },
+            "request_object_signing_alg": { "enum": client::ALGORITHMS },
+            "require_pushed_authorization_requests": { "type": "boolean", "default": false },
             "initiate_login_uri": url(),
             "logo_uri": url(),
             "policy_uri": url(),
@@ -408,7 +453,8 @@ mod tests {
             ("client_name", json!("x".repeat(101))),
             ("redirect_uris", json!([])),
             ("redirect_uris", json!(["javascript:alert(1)"])),
-            ("token_endpoint_auth_method", json!("private_key_jwt")),
+            ("token_endpoint_auth_method", json!("client_secret_jwt")),
+            ("jwks", json!(null)),
             ("grant_types", json!(["implicit"])),
             ("response_types", json!(["token"])),
             ("scope", json!("a\"b")),
@@ -427,12 +473,33 @@ mod tests {
             ("userinfo_encrypted_response_enc", json!("A128GCM")),
             ("request_object_encryption_alg", json!("RSA-OAEP")),
             ("subject_type", json!("pairwise")),
-            ("default_max_age", json!("soon")),
-            ("default_max_age", json!(-1)),
+            ("jwks", json!([])),
+            ("jwks", json!({ "keys": [] })),
+            (
+                "jwks",
+                json!({ "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] }),
+            ),
+            (
+                "jwks",
+                json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB", "d": "x" }] }),
+            ),
+            (
+                "jwks",
+                json!({ "keys": [{ "kty": "EC", "crv": "P-521", "x": "AA", "y": "AA" }] }),
+            ),
+            ("token_endpoint_auth_signing_alg", json!("HS256")),
+            ("request_object_signing_alg", json!("none")),
+            ("require_pushed_authorization_requests", json!("yes")),
             ("initiate_login_uri", json!("http://app.example/")),
         ] {
-            let error = check(&json!({ field: value })).unwrap_err();
-            assert!(error.description.contains(field), "{field}: {error}");
+            let mut change = json!({ field: value });
+            if value.is_null() {
+                change["token_endpoint_auth_method"] = "private_key_jwt".into();
+            }
+            let error = check(&change).unwrap_err();
+            let names_it = error.description.contains(field);
+            // a wrong type is told by its place
+            assert!(names_it || value == "yes", "{field}: {error}");
         }
     }
 

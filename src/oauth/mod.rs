@@ -1,7 +1,7 @@
 //! The protocol: what clients may ask for and what they get. One file per endpoint or grant; what
 //! they share lives once. Speaks no HTTP, no XML and no SQL, and never looks at the system's clock.
 //!
-//! RFC 6749, 6750, 7009, 7591, 7592, 7628, 7636, 7662, 8414, 9207, 9700; OpenID Connect Core, Discovery and
+//! RFC 6749, 6750, 7009, 7523, 7591, 7592, 7628, 7636, 7662, 8414, 9101, 9126, 9207, 9700; OpenID Connect Core, Discovery and
 //! Registration; XEP-0493.
 
 pub mod access;
@@ -18,10 +18,12 @@ pub mod introspection;
 mod issue;
 pub mod login;
 mod metadata;
+pub mod par;
 mod params;
 pub mod redirect_uri;
 pub mod registration;
 pub mod revoke;
+mod seen;
 pub mod sessions;
 pub mod token;
 pub mod userinfo;
@@ -46,6 +48,8 @@ use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
 use login::IsKnown;
+use par::PushedRequests;
+use seen::Seen;
 use sessions::LiveSessions;
 
 /// How many logins and consents an account may have in a row, before more of them have to wait.
@@ -100,6 +104,8 @@ pub struct Provider {
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
+    pushed: PushedRequests,
+    seen_assertions: Seen,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
     account_changes: Epochs,
@@ -139,6 +145,8 @@ impl Provider {
             tokens: EpochCache::new(limits.cached_tokens),
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),
+            pushed: PushedRequests::default(),
+            seen_assertions: Seen::default(),
             account_changes: Epochs::default(),
             password_tries_of_account: Brake::new(
                 limits.password_tries_per_account,

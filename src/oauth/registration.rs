@@ -153,7 +153,7 @@ impl Provider {
 
     /// What a client is told of its registration.
     fn registered(&self, client: &Client) -> Registered {
-        let client_secret = match client.metadata.is_confidential() {
+        let client_secret = match client.metadata.has_secret() {
             true => self.client_secret(&client.id),
             false => None,
         };

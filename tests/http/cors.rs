@@ -6,12 +6,13 @@ use http::Request;
 use crate::client::{Answer, Http};
 use crate::world::World;
 
-const FOR_APPS: [(&str, &str); 8] = [
+const FOR_APPS: [(&str, &str); 9] = [
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/oauth2/jwks"),
     ("POST", "/oauth2/register"),
     ("PUT", "/oauth2/register/some-client"),
+    ("POST", "/oauth2/par"),
     ("POST", "/oauth2/token"),
     ("POST", "/oauth2/revoke"),
     ("GET", "/oauth2/userinfo"),
