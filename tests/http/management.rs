@@ -10,7 +10,7 @@ use crate::flows::App;
 use crate::world::World;
 
 /// A registration as it was answered, and the app that it is for.
-async fn registered(world: &World, more: Value) -> (Value, App) {
+pub(crate) async fn registered(world: &World, more: Value) -> (Value, App) {
     let answer = world.try_register(&mut Http::new(), more).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     let said = answer.json();
@@ -22,7 +22,12 @@ async fn registered(world: &World, more: Value) -> (Value, App) {
     (said, app)
 }
 
-async fn manage(method: &str, said: &Value, token: Option<&str>, body: &Value) -> Answer {
+pub(crate) async fn manage(
+    method: &str,
+    said: &Value,
+    token: Option<&str>,
+    body: &Value,
+) -> Answer {
     let mut request = Request::builder()
         .method(method)
         .uri(said["registration_client_uri"].as_str().unwrap())
@@ -34,12 +39,12 @@ async fn manage(method: &str, said: &Value, token: Option<&str>, body: &Value) -
     Http::new().send(request).await.unwrap()
 }
 
-fn token(said: &Value) -> Option<&str> {
+pub(crate) fn token(said: &Value) -> Option<&str> {
     said["registration_access_token"].as_str()
 }
 
 /// What a client sends to change `name`: all the rest as it was.
-fn changed(said: &Value, name: &str, value: Value) -> Value {
+pub(crate) fn changed(said: &Value, name: &str, value: Value) -> Value {
     let mut body = said.clone();
     let fields = body.as_object_mut().unwrap();
     for ours in [

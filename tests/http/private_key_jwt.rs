@@ -9,6 +9,7 @@ use crate::answers::assert_error;
 use crate::client::{Answer, Http};
 use crate::client_keys::ClientKey;
 use crate::flows::App;
+use crate::management::{changed, manage, registered, token};
 use crate::world::World;
 
 const NOW: i64 = 1_800_000_000;
@@ -146,4 +147,19 @@ async fn a_client_with_a_key_has_no_other_way() {
     let secretive = world.register(asked).await;
     let assertion = key.sign(&claims(&world, &secretive, "y"));
     assert_error(&knock(&world, &assertion, &[]).await, 401, "invalid_client");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_over_to_a_key_leaves_its_secret_behind() {
+    let (world, key) = (World::new().await, ClientKey::new());
+    let (said, app) = registered(&world, json!({})).await;
+    assert_error(&world.refresh(&app, "x").await, 400, "invalid_grant");
+    let mut body = changed(&said, "jwks", key.jwks());
+    body["token_endpoint_auth_method"] = "private_key_jwt".into();
+    let answer = manage("PUT", &said, token(&said), &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["client_secret"], Value::Null);
+    assert_error(&world.refresh(&app, "x").await, 401, "invalid_client");
+    let assertion = key.sign(&claims(&world, &app, "x"));
+    assert_error(&knock(&world, &assertion, &[]).await, 400, "invalid_grant");
 }
