@@ -24,6 +24,7 @@ impl Provider {
                 "the access token was not given the scope openid",
             ));
         }
+        self.used(&access, None);
         let account = &access.grant.account;
         Ok(json!({
             "sub": subject(&access.grant.account),

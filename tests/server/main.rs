@@ -15,6 +15,7 @@ mod answers;
 
 mod accounts;
 mod check;
+mod control;
 mod demo;
 mod ejabberd;
 mod harness;
@@ -23,6 +24,7 @@ mod mischief;
 mod oauthbearer;
 mod other_clients;
 mod played;
+mod scopes;
 mod secrecy;
 mod site;
 mod survival;

@@ -118,8 +118,14 @@ async fn the_pages_are_for_everybody_on_a_phone_a_desktop_and_in_the_dark() {
         let client_id = site.register().await;
         let browser = Browser::start(look).await;
         let url = site.authorize_url(&client_id, "openid xmpp:client:normal");
-        let answer = consent(&browser, &url).await;
-        assert!(parameter(&answer, "code").is_some(), "{look:?}");
+        let code = parameter(&consent(&browser, &url).await, "code").unwrap();
+        assert_eq!(site.redeem(&client_id, &code).await.status, 200);
+
+        browser.goto(&site.program.url("/account")).await;
+        browser.look_at("account").await;
+        browser.click("a.button-danger-quiet").await;
+        browser.find("form[action^='/account/apps']").await;
+        browser.look_at("remove-app").await;
 
         let unknown = site.program.url("/oauth2/authorize?client_id=unknown");
         browser.goto(&unknown).await;
