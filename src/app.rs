@@ -17,7 +17,7 @@ use crate::http::ops::{Health, Readiness};
 use crate::http::pages::Pages;
 use crate::http::{CurrentPages, PagesError, Probes, Web, ops, router, server};
 use crate::keys::{KeyError, Keyring};
-use crate::oauth::{Foundation, Provider};
+use crate::oauth::{Foundation, FoundationError, Provider};
 use crate::secrets::{OsRandom, Random, Secret, random_text};
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::{Store, StoreError};
@@ -32,6 +32,9 @@ pub enum StartError {
     /// A signing key.
     #[error("the signing keys: {0}")]
     Keys(#[from] KeyError),
+    /// The protocol.
+    #[error(transparent)]
+    Provider(#[from] FoundationError),
     /// A template or a text.
     #[error("{0}")]
     Pages(#[from] PagesError),
@@ -77,7 +80,12 @@ impl App {
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let store = Arc::new(SqliteStore::open(&config.storage.sqlite_path)?);
         let server = Server::new(Arc::clone(&config), Arc::clone(&random));
-        let keys = Keyring::open(Arc::clone(&store) as _, Arc::clone(&clock)).await?;
+        let keys = Keyring::open(
+            Arc::clone(&store) as _,
+            Arc::clone(&clock),
+            (&config.tokens).into(),
+        );
+        let keys = keys.await?;
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
             store: Arc::clone(&store) as _,
@@ -149,6 +157,7 @@ impl App {
     /// A template is broken, or a listener's address is taken.
     pub async fn serve(&self, stop: watch::Receiver<bool>) -> Result<(), StartError> {
         let web = self.web()?;
+        self.provider.end_clients_no_longer_configured().await?;
         let http = &self.config.http;
         let public = listen("http.listen", http.listen).await?;
         let ops = match http.ops_listen {
@@ -184,6 +193,7 @@ impl App {
                 stop.clone(),
             ));
         }
+        doors.spawn(keep_keys(Arc::clone(&self.keys), stop.clone()));
         doors.spawn(clean_up(
             Arc::clone(&self.store) as _,
             Arc::clone(&self.clock),
@@ -262,6 +272,27 @@ impl Health for Vitals {
             Err(error) => error.to_string(),
         };
         Readiness { link, storage }
+    }
+}
+
+/// How often the age of the signing keys is looked at.
+const KEYS_SEEN_TO: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// Puts new signing keys in the place of those that have become too old.
+async fn keep_keys(keys: Arc<Keyring>, mut stop: watch::Receiver<bool>) {
+    loop {
+        match keys.rotate_old().await {
+            Ok(made) => {
+                for key in made {
+                    tracing::info!(kid = key.kid, key.algorithm, "a new signing key by age");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the signing keys could not be seen to"),
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(KEYS_SEEN_TO) => {}
+        }
     }
 }
 

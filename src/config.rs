@@ -20,7 +20,7 @@ use ipnet::IpNet;
 use jid::{BareJid, DomainPart, DomainRef};
 use url::Url;
 
-use crate::model::{CodeChallengeMethod, GrantType, ResponseType};
+use crate::model::{CodeChallengeMethod, GrantType, ResponseType, SigningAlgorithm};
 use crate::secrets::Secret;
 
 /// The whole file.
@@ -40,6 +40,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// `[registration]`
     pub registration: Registration,
+    /// `[[clients]]`
+    pub clients: Vec<ConfiguredClient>,
     /// `[flows]`
     pub flows: Flows,
     /// `[introspection]`
@@ -210,6 +212,10 @@ pub struct Tokens {
     pub device_code_ttl: Duration,
     /// Browser sessions.
     pub session_ttl: Duration,
+    /// How id_tokens may be signed; RS256 is always among them.
+    pub id_token_algorithms: Vec<SigningAlgorithm>,
+    /// How old a signing key becomes; `None` for any age.
+    pub signing_key_ttl: Option<Duration>,
 }
 
 /// `[registration]`: dynamic client registration (RFC 7591).
@@ -223,6 +229,32 @@ pub struct Registration {
     pub default_ttl: Option<Duration>,
     /// Whether an expired registration may go on refreshing.
     pub accept_expired: bool,
+    /// Who may register.
+    pub open_to: OpenTo,
+    /// Any of these lets a client register where that needs a token.
+    pub initial_access_tokens: Vec<Secret>,
+}
+
+/// `registration.open_to`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenTo {
+    /// Whoever asks.
+    Anyone,
+    /// Who has an initial access token (RFC 7591 §1.2).
+    Token,
+    /// Nobody; those who have registered stay.
+    Nobody,
+}
+
+/// An entry of `[[clients]]`: a client that the operator wrote down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfiguredClient {
+    /// Its identifier.
+    pub client_id: String,
+    /// Its secret, if it has one.
+    pub client_secret: Option<Secret>,
+    /// What else is said of it, under the names of RFC 7591. It is checked as a registration is.
+    pub metadata: serde_json::Value,
 }
 
 /// `registration.registration_algorithm`
@@ -249,6 +281,8 @@ pub struct Flows {
     pub allowed_code_challenge_methods: Vec<CodeChallengeMethod>,
     /// Whether every code request needs PKCE.
     pub require_code_challenge: bool,
+    /// Whether every authorization request has to be pushed.
+    pub require_pushed_authorization_requests: bool,
 }
 
 impl Flows {

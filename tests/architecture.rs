@@ -43,7 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("storage", &["model", "clock", "secrets"]),
-    ("keys", &["storage", "config", "clock", "secrets"]),
+    ("keys", &["storage", "model", "config", "clock", "secrets"]),
     ("accounts", &["model", "secrets"]),
     ("limits", &["clock"]),
     ("config", &["model", "secrets"]),

@@ -15,7 +15,7 @@ use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::config;
 use xmpp_oauth::model::{
     ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, Client, ClientId,
-    ClientMetadata, EndReason, Grant, GrantId, GrantType, Pair, ResponseType,
+    ClientMetadata, ClientOrigin, EndReason, Grant, GrantId, GrantType, Pair, ResponseType,
 };
 use xmpp_oauth::secrets::TokenHash;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -74,16 +74,11 @@ fn client(name: &str) -> Client {
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             response_types: vec![ResponseType::Code],
             application_type: ApplicationType::Native,
-            scope: None,
-            logo_uri: None,
-            policy_uri: None,
-            tos_uri: None,
-            contacts: Vec::new(),
-            software_id: None,
-            software_version: None,
+            ..ClientMetadata::default()
         },
         issued_at: NOW,
         expires_at: None,
+        origin: ClientOrigin::Registered,
     }
 }
 
@@ -376,7 +371,7 @@ async fn lists_are_the_same_with_serve_and_without() {
         let of_bob = ["grants", "list", "--account", "bob@localhost", "--json"];
         assert_eq!(column(&program, &of_bob, "id").await, ["g-3"]);
         seen.push(column(&program, &["keys", "list", "--json"], "kid").await);
-        assert_eq!(seen[0].len(), 1);
+        assert_eq!(seen[0].len(), 3, "one for each algorithm");
 
         let grant = json(&program, &["grants", "show", "g-3", "--json"]).await;
         assert_eq!(grant["account"], "bob@localhost");
@@ -483,17 +478,20 @@ async fn keys_rotate_and_a_retired_one_can_be_removed() {
             serve(&mut program).await;
         }
         let list = ["keys", "list", "--json"];
-        let old = column(&program, &list, "kid").await.remove(0);
+        let before = column(&program, &list, "kid").await;
+        let old = before[0].clone();
         let says = refused(&program, &["keys", "remove", &old], 1).await;
         assert!(says.contains("rotate first"), "{says}");
         done(&program, &["keys", "rotate"]).await;
         let keys = json(&program, &list).await;
         for key in keys.as_array().unwrap() {
-            assert_eq!(key["retired_at"].is_string(), key["kid"] == old.as_str());
+            let is_old = before.contains(&key["kid"].as_str().unwrap().to_owned());
+            assert_eq!(key["retired_at"].is_string(), is_old);
         }
+        assert_eq!(keys.as_array().unwrap().len(), 6, "one for each algorithm");
         done(&program, &["keys", "remove", &old]).await;
         let left = column(&program, &list, "kid").await;
-        assert!(left.len() == 1 && left[0] != old, "{left:?}");
+        assert!(left.len() == 5 && !left.contains(&old), "{left:?}");
         refused(&program, &["keys", "remove", &old], 1).await;
     }
 }
@@ -673,4 +671,49 @@ async fn all_grants_of_one_client_are_taken_back_and_it_stays_registered() {
     assert!(!left.is_empty());
     let clients = column(&program, &["clients", "list", "--json"], "client_name").await;
     assert_eq!(clients, ["Dino", "Gajim"]);
+}
+
+#[tokio::test]
+async fn a_client_can_be_added_and_removed_again() {
+    for is_running in [false, true] {
+        let mut program = program();
+        if is_running {
+            serve(&mut program).await;
+        }
+        let add = [
+            "clients",
+            "add",
+            "--name",
+            "Added",
+            "--native",
+            "--redirect-uri",
+            "http://127.0.0.1/cb",
+            "--json",
+        ];
+        let added = json(&program, &add).await;
+        assert!(added["client_secret"].as_str().unwrap().len() >= 32);
+        let list = ["clients", "list", "--json"];
+        let listed = json(&program, &list).await;
+        assert_eq!(listed[0]["client_id"], added["client_id"]);
+        assert_eq!(listed[0]["origin"], "added");
+        assert_eq!(listed[0]["expires_at"], Value::Null);
+        let says = refused(&program, &["clients", "add", "--name", "x"], 1).await;
+        assert!(says.contains("redirect_uris"), "{says}");
+        let id = added["client_id"].as_str().unwrap();
+        done(&program, &["clients", "remove", id]).await;
+        assert_eq!(json(&program, &list).await, serde_json::json!([]));
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_the_configuration_is_listed_and_taken_out_there() {
+    let program = program_with(
+        "[[clients]]\nclient_id = \"written\"\nclient_name = \"Written\"\n\
+         application_type = \"native\"\nredirect_uris = [\"http://127.0.0.1/cb\"]\n",
+    );
+    let listed = json(&program, &["clients", "list", "--json"]).await;
+    assert_eq!(listed[0]["client_id"], "written");
+    assert_eq!(listed[0]["origin"], "configured");
+    let says = refused(&program, &["clients", "remove", "written"], 1).await;
+    assert!(says.contains("take it out there"), "{says}");
 }

@@ -122,7 +122,12 @@ fn the_documented_file_is_the_defaults() {
 fn the_documented_examples_are_allowed() {
     let folder = TempDir::new().unwrap();
     std::fs::create_dir(folder.path().join("my-templates")).unwrap();
-    for file in ["ca.pem", "component-secret", "registration-key"] {
+    for file in [
+        "ca.pem",
+        "component-secret",
+        "registration-key",
+        "initial-access-tokens",
+    ] {
         std::fs::write(folder.path().join(file), KEY).unwrap();
     }
     let examples = DOCUMENTED.lines().filter_map(|line| {
@@ -235,7 +240,6 @@ fn an_unknown_key_is_refused_and_the_nearest_named() {
 
 #[test]
 fn options_that_do_nothing_yet_are_unknown() {
-    refused("registration", "open_to = []", &["is not an option"]);
     refused(
         "flows",
         "allowed_grant_types = [\"authorization_code\", \"implicit\"]",
@@ -719,4 +723,72 @@ fn choices_and_limits_name_what_is_allowed() {
         complaint(&long)
             .starts_with("config, line 1: control_socket must be a path of at most 107 bytes")
     );
+}
+
+#[test]
+fn the_documented_client_is_allowed() {
+    let block: String = DOCUMENTED
+        .lines()
+        .skip_while(|line| *line != "# [[clients]]")
+        .take_while(|line| line.starts_with('#'))
+        .map(|line| format!("{}\n", line.trim_start_matches("# ")))
+        .collect();
+    let block = block.lines().filter(|line| {
+        line.starts_with('[') || name_of(line).is_some_and(|name| name != "client_secret_file")
+    });
+    let block: Vec<_> = block.collect();
+    assert!(block.len() > 5, "{block:?}");
+    let text = format!("{MINIMAL}{}\n", filled_in(&block.join("\n")));
+    let clients = read(&text).clients;
+    assert_eq!(clients[0].client_id, "my-app");
+    assert!(clients[0].client_secret.is_some());
+}
+
+#[test]
+fn what_is_wrong_with_a_client_is_told_with_its_line() {
+    for (line, words) in [
+        ("client_id = 5", "must be a text"),
+        ("client_secret = \"short\"", "at least 32 characters"),
+        (
+            "redirect_uri = \"x\"",
+            "did you mean clients.redirect_uris?",
+        ),
+    ] {
+        let text = format!("{MINIMAL}[[clients]]\nclient_id = \"a\"\n[[clients]]\n{line}\n");
+        let complaint = complaint(&text);
+        assert!(complaint.contains("line 12: clients."), "{complaint}");
+        assert!(complaint.contains(words), "{complaint}");
+    }
+    let text = format!("clients = 1\n{MINIMAL}");
+    assert!(complaint(&text).contains("each begun by [[clients]]"));
+}
+
+#[test]
+fn registration_by_token_needs_a_token() {
+    refused(
+        "registration",
+        "open_to = \"token\"",
+        &["registration.initial_access_token"],
+    );
+    refused(
+        "registration",
+        "open_to = \"friends\"",
+        &["\"anyone\" or \"token\" or \"nobody\""],
+    );
+    refused(
+        "registration",
+        "initial_access_token = \"short\"",
+        &["at least 32 characters"],
+    );
+}
+
+#[test]
+fn rs256_stays_and_keys_live_longer_than_what_they_signed() {
+    refused(
+        "tokens",
+        "id_token_algorithms = [\"ES256\"]",
+        &["must hold \"RS256\""],
+    );
+    refused("tokens", "id_token_algorithms = [\"none\"]", &["\"EdDSA\""]);
+    refused("tokens", "signing_key_ttl = \"1h\"", &["at least \"2d\""]);
 }

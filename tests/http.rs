@@ -40,6 +40,8 @@ mod brakes;
 mod client_auth;
 #[path = "http/client_ids.rs"]
 mod client_ids;
+#[path = "http/client_keys.rs"]
+mod client_keys;
 #[path = "http/code_flow.rs"]
 mod code_flow;
 #[path = "http/codes.rs"]
@@ -48,6 +50,8 @@ mod codes;
 mod connections;
 #[path = "http/consent.rs"]
 mod consent;
+#[path = "http/cors.rs"]
+mod cors;
 #[path = "http/devices.rs"]
 mod devices;
 #[path = "http/discovery.rs"]
@@ -62,14 +66,20 @@ mod implicit;
 mod introspection;
 #[path = "http/login.rs"]
 mod login;
+#[path = "http/management.rs"]
+mod management;
 #[path = "http/other_grants.rs"]
 mod other_grants;
 #[path = "http/pages.rs"]
 mod pages;
 #[path = "http/pkce.rs"]
 mod pkce;
+#[path = "http/private_key_jwt.rs"]
+mod private_key_jwt;
 #[path = "http/prompts.rs"]
 mod prompts;
+#[path = "http/pushed.rs"]
+mod pushed;
 #[path = "http/redirects.rs"]
 mod redirects;
 #[path = "http/refresh.rs"]
@@ -90,3 +100,5 @@ mod standard_client;
 mod userinfo;
 #[path = "http/validate.rs"]
 mod validate;
+#[path = "http/written_clients.rs"]
+mod written_clients;

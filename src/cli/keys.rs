@@ -18,7 +18,7 @@ pub(super) enum Keys {
         #[arg(long)]
         json: bool,
     },
-    /// Make a new one and sign with it; the one before stays published for a day.
+    /// Make a new one for each algorithm and sign with it; those before stay published for a day.
     Rotate,
     /// Take a retired one out at once: what it signed is worthless from then on.
     Remove {
@@ -33,7 +33,10 @@ pub(super) async fn run(config: &Arc<Config>, command: Keys) -> Result<(), Faile
         Keys::List { json } => list(&keys(config, Operation::Keys).await?, json),
         Keys::Rotate => {
             for key in keys(config, Operation::RotateKeys).await? {
-                output::line(format_args!("signing with {} from now on", key.kid));
+                output::line(format_args!(
+                    "signing {} with {} from now on",
+                    key.algorithm, key.kid
+                ));
             }
         }
         Keys::Remove { kid } => {

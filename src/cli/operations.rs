@@ -20,6 +20,10 @@ pub(super) type Failed = String;
 #[serde(tag = "operation", rename_all = "kebab-case")]
 pub(super) enum Operation {
     Clients,
+    /// Metadata in JSON (RFC 7591 §2).
+    AddClient {
+        metadata: String,
+    },
     RemoveClient {
         client: String,
     },
@@ -65,10 +69,25 @@ pub(super) enum Operation {
 pub(super) enum Outcome {
     Done,
     Clients(Vec<ClientRow>),
+    Added(Added),
     Grants(Vec<GrantRow>),
     Keys(Vec<KeyRow>),
     Vitals(Vitals),
     Seen(Option<Seen>),
+}
+
+/// A client that was added, with its secret.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Added {
+    pub(super) client_id: String,
+    pub(super) client_secret: Option<String>,
+    pub(super) client_name: String,
+}
+
+impl std::fmt::Debug for Added {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Added").field(&self.client_id).finish()
+    }
 }
 
 /// A client, as people see it.
@@ -80,6 +99,8 @@ pub(super) struct ClientRow {
     pub(super) client_name: String,
     pub(super) client_uri: Option<String>,
     pub(super) redirect_uris: Vec<String>,
+    /// How it became known: `registered`, `added` or `configured`.
+    pub(super) origin: String,
     pub(super) registered_at: String,
     pub(super) expires_at: Option<String>,
 }
@@ -168,6 +189,15 @@ pub(super) async fn perform(
             let clients = app.provider.clients().await.map_err(sentence)?;
             Ok(Outcome::Clients(clients.iter().map(client_row).collect()))
         }
+        Operation::AddClient { metadata } => {
+            let added = app.provider.add_client(metadata.as_bytes()).await;
+            let added = added.map_err(|error| error.description)?;
+            Ok(Outcome::Added(Added {
+                client_id: added.client_id.to_string(),
+                client_secret: added.client_secret.map(|secret| secret.expose().to_owned()),
+                client_name: added.metadata.client_name,
+            }))
+        }
         Operation::RemoveClient { client } => remove_client(app, &client).await,
         Operation::Grants {
             account,
@@ -226,8 +256,8 @@ pub(super) async fn perform(
             Ok(Outcome::Keys(keys.into_iter().map(key_row).collect()))
         }
         Operation::RotateKeys => {
-            let key = app.keys.rotate().await.map_err(sentence)?;
-            Ok(Outcome::Keys(vec![key_row(key)]))
+            let keys = app.keys.rotate().await.map_err(sentence)?;
+            Ok(Outcome::Keys(keys.into_iter().map(key_row).collect()))
         }
         Operation::RemoveKey { kid } => match app.keys.remove(&kid).await {
             Ok(true) => Ok(Outcome::Done),
@@ -255,6 +285,11 @@ pub(super) async fn perform(
 
 async fn remove_client(app: &App, client: &str) -> Result<Outcome, Failed> {
     let id = resolve(app, client).await?;
+    if app.provider.is_configured(&id) {
+        return Err(format!(
+            "{id} stands in the configuration: take it out there"
+        ));
+    }
     match app.provider.remove_client(&id).await {
         Ok(true) => Ok(Outcome::Done),
         Ok(false) => Err(no_client(client)),
@@ -337,6 +372,7 @@ fn client_row(client: &Client) -> ClientRow {
         client_name: client.metadata.client_name.clone(),
         client_uri: client.metadata.client_uri.as_ref().map(ToString::to_string),
         redirect_uris: client.metadata.redirect_uris.clone(),
+        origin: client.origin.as_str().to_owned(),
         registered_at: client.issued_at.to_string(),
         expires_at: client.expires_at.map(|at| at.to_string()),
     }

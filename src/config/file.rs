@@ -66,6 +66,7 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
     let registration = file.section("registration", |section| {
         provider::registration(section, path)
     });
+    let clients = file.sections("clients", |section| provider::client(section, path));
     let flows = file.section("flows", provider::flows);
     let introspection = file.section("introspection", provider::introspection);
     let limits = file.section("limits", provider::limits);
@@ -79,6 +80,7 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
         site,
         tokens,
         registration,
+        clients: clients.into_iter().flatten().collect(),
         flows,
         introspection,
         limits,

@@ -11,10 +11,11 @@ use super::values::{
     duration_or_none, duration_text, expected, long_enough, one_of, quoted, web_url,
 };
 use super::{
-    Audit, Flows, Introspection, Limits, Log, LogFormat, Registration, RegistrationAlgorithm, Site,
-    Tokens,
+    Audit, ConfiguredClient, Flows, Introspection, Limits, Log, LogFormat, OpenTo, Registration,
+    RegistrationAlgorithm, Site, Tokens,
 };
-use crate::model::{CodeChallengeMethod, GrantType, ResponseType};
+use crate::model::{CodeChallengeMethod, GrantType, ResponseType, SigningAlgorithm};
+use crate::secrets::Secret;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -112,12 +113,35 @@ pub(super) fn tokens(section: &Section<'_>) -> Tokens {
     let session_ttl = section
         .duration("session_ttl", "1m", "90d")
         .unwrap_or(12 * HOUR);
+    let id_token_algorithms = section
+        .list("id_token_algorithms", |text| {
+            one_of(&SigningAlgorithm::ALL.map(|one| (one.as_str(), one)), text)
+        })
+        .unwrap_or_else(|| SigningAlgorithm::ALL.to_vec());
+    if !id_token_algorithms.contains(&SigningAlgorithm::RS256) {
+        section.problem(
+            "id_token_algorithms",
+            "must hold \"RS256\": every client may count on it (OpenID Connect Discovery §3)",
+        );
+    }
+    let signing_key_ttl = section
+        .text("signing_key_ttl", |text| {
+            let ttl = duration_or_none(text)?;
+            // Younger than that, a key would be gone from the key set before its signatures have ended.
+            if ttl.is_some_and(|ttl| ttl < 2 * DAY) {
+                return Err(expected("\"none\" or at least \"2d\"", &quoted(text)));
+            }
+            Ok(ttl)
+        })
+        .unwrap_or(Some(90 * DAY));
     Tokens {
         access_token_ttl,
         refresh_token_ttl,
         authorization_code_ttl,
         device_code_ttl,
         session_ttl,
+        id_token_algorithms,
+        signing_key_ttl,
     }
 }
 
@@ -140,7 +164,39 @@ pub(super) fn registration(section: &Section<'_>, file: Option<&Path>) -> Regist
         .text("default_ttl", duration_or_none)
         .unwrap_or(Some(90 * DAY));
     let accept_expired = section.flag("accept_expired").unwrap_or(true);
+    let open_to = section
+        .text("open_to", |text| {
+            one_of(
+                &[
+                    ("anyone", OpenTo::Anyone),
+                    ("token", OpenTo::Token),
+                    ("nobody", OpenTo::Nobody),
+                ],
+                text,
+            )
+        })
+        .unwrap_or(OpenTo::Anyone);
+    let tokens = section.secret(
+        "initial_access_token",
+        "initial_access_token_file",
+        |text| text.lines().try_for_each(long_enough),
+    );
+    warn_of_secret_in(section, "initial_access_token", file);
+    if open_to == OpenTo::Token && tokens.is_none() {
+        section.problem(
+            "open_to",
+            "is \"token\", so registration.initial_access_token (or initial_access_token_file, \
+             with one token a line) must be set",
+        );
+    }
+    let initial_access_tokens = tokens
+        .iter()
+        .flat_map(|tokens| tokens.expose().lines())
+        .map(Secret::new)
+        .collect();
     Registration {
+        open_to,
+        initial_access_tokens,
         registration_key,
         registration_algorithm,
         default_ttl,
@@ -156,6 +212,54 @@ const GRANT_TYPES: [GrantType; 5] = [
     GrantType::Password,
     GrantType::ClientCredentials,
 ];
+/// The fields of a `[[clients]]` entry that are texts, and those that are lists of them.
+const CLIENT_TEXTS: [&str; 9] = [
+    "client_name",
+    "client_uri",
+    "application_type",
+    "token_endpoint_auth_method",
+    "scope",
+    "id_token_signed_response_alg",
+    "logo_uri",
+    "policy_uri",
+    "tos_uri",
+];
+const CLIENT_LISTS: [&str; 3] = ["redirect_uris", "grant_types", "response_types"];
+
+pub(super) fn client(section: &Section<'_>, file: Option<&Path>) -> Option<ConfiguredClient> {
+    let client_id = section.required("client_id", "what the client calls itself", |text| {
+        let is_plain = text.bytes().all(|b| (0x21..=0x7e).contains(&b));
+        if text.is_empty() || text.len() > 100 || !is_plain {
+            let plain = "1 to 100 characters of printable ASCII without spaces";
+            return Err(expected(plain, &quoted(text)));
+        }
+        Ok(text.to_owned())
+    });
+    let client_secret = section.secret("client_secret", "client_secret_file", long_enough);
+    warn_of_secret_in(section, "client_secret", file);
+    let mut metadata = serde_json::Map::new();
+    for field in CLIENT_TEXTS {
+        if let Some(text) = section.text(field, |text| Ok(text.to_owned())) {
+            metadata.insert(field.to_owned(), text.into());
+        }
+    }
+    for field in CLIENT_LISTS {
+        if let Some(list) = section.list(field, |text| Ok(text.to_owned())) {
+            metadata.insert(field.to_owned(), list.into());
+        }
+    }
+    if client_secret.is_none() {
+        let public = || "none".into();
+        metadata
+            .entry("token_endpoint_auth_method")
+            .or_insert_with(public);
+    }
+    Some(ConfiguredClient {
+        client_id: client_id?,
+        client_secret,
+        metadata: metadata.into(),
+    })
+}
 
 pub(super) fn flows(section: &Section<'_>) -> Flows {
     let allowed_grant_types = section
@@ -190,12 +294,16 @@ pub(super) fn flows(section: &Section<'_>) -> Flows {
         })
         .unwrap_or_else(|| vec![CodeChallengeMethod::S256]);
     let require_code_challenge = section.flag("require_code_challenge").unwrap_or(true);
+    let require_pushed_authorization_requests = section
+        .flag("require_pushed_authorization_requests")
+        .unwrap_or(false);
     let flows = Flows {
         allowed_grant_types,
         password_clients,
         allowed_response_types,
         allowed_code_challenge_methods,
         require_code_challenge,
+        require_pushed_authorization_requests,
     };
     check_flows(section, &flows);
     flows

@@ -166,6 +166,43 @@ impl<'r> Section<'r> {
         read
     }
 
+    /// Reads each table of the list `key` (`[[key]]`), which may be empty.
+    pub(super) fn sections<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&Section<'_>) -> T,
+    ) -> Vec<T> {
+        self.asked.borrow_mut().push(key);
+        let Some((line, value)) = self.find(key) else {
+            return Vec::new();
+        };
+        let tables = value.as_array().map(|items| {
+            let tables = items.iter().map(|item| item.get_ref().as_table());
+            tables.zip(items).map(|(table, item)| (table, item.span()))
+        });
+        let mut all = Vec::new();
+        for (table, span) in tables.into_iter().flatten() {
+            let Some(table) = table else {
+                self.add(Some(line), key, "holds something that is no table");
+                continue;
+            };
+            let section = Section {
+                reader: self.reader,
+                name: self.dotted(key),
+                line: Some(self.reader.line_at(span.start)),
+                table: Some(table),
+                asked: RefCell::default(),
+            };
+            all.push(read(&section));
+            section.refuse_the_rest();
+        }
+        if value.as_array().is_none() {
+            let wrong = expected(&format!("tables, each begun by [[{key}]]"), &shown(value));
+            self.add(Some(line), key, &wrong);
+        }
+        all
+    }
+
     /// A value that `convert` understands.
     pub(super) fn value<T>(
         &self,

@@ -18,22 +18,32 @@ use crate::secrets::random_text;
 #[derive(Debug)]
 pub(super) struct Refused {
     status: StatusCode,
-    sentence: String,
+    error: OauthError,
 }
 
 impl Refused {
-    pub(super) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, sentence: impl AsRef<str>) -> Self {
         Self {
             status,
-            sentence: sentence.into(),
+            error: OauthError::invalid_request(sentence),
+        }
+    }
+}
+
+impl From<OauthError> for Refused {
+    fn from(error: OauthError) -> Self {
+        Self {
+            status: status_of(&error),
+            error,
         }
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let error = OauthError::invalid_request(&self.sentence);
-        json_answer(self.status, &error_body(&error))
+        let mut response = self.error.into_response();
+        *response.status_mut() = self.status;
+        response
     }
 }
 

@@ -18,6 +18,7 @@ use super::{Shared, Web};
 use crate::model::{ApplicationType, Client, ScopeSet};
 use crate::oauth::authorize::{Answer, AnswerTo, AuthorizationRequest, Refusal};
 use crate::oauth::consent::{AskAgain, Decision, is_optional};
+use crate::oauth::discovery::path;
 use crate::oauth::login::CurrentSession;
 use crate::oauth::redirect_uri::RedirectKind;
 use crate::oauth::{ErrorCode, OauthError, Params};
@@ -53,6 +54,14 @@ pub(super) async fn post(
 }
 
 async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) -> Response {
+    // a pushed or signed request goes on as what it holds, so that a page can be loaded again
+    if let Ok(pairs) = pairs(&raw_request) {
+        match web.provider.settle(&pairs).await {
+            Ok(None) => {}
+            Ok(Some(request)) => return redirect(&format!("{}?{request}", path::AUTHORIZE)),
+            Err(error) => return web.oauth_error_page(&web.locale(headers, None), &error),
+        }
+    }
     let request = match check(web, headers, &raw_request).await {
         Ok(request) => request,
         Err(response) => return response,

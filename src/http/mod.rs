@@ -7,6 +7,7 @@ mod account;
 mod answer;
 mod authorize;
 mod cookies;
+mod cors;
 mod device;
 mod discovery;
 mod explained;

@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use super::Web;
 use super::answer::Refused;
 use crate::limits::{AddressKey, address_key};
-use crate::oauth::{Params, Repeated};
+use crate::oauth::{ErrorCode, OauthError, Params, Repeated};
 use crate::secrets::Secret;
 
 /// Who is at the other end of the connection; put there by the listener.
@@ -146,21 +146,23 @@ fn decode(text: &str) -> Result<String, Refused> {
     }
 }
 
-/// `Authorization: Basic` (RFC 6749 §2.3.1: both parts form-encoded before they are joined).
-pub(super) fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, Refused> {
-    let Some(credentials) = scheme(headers, "basic") else {
-        return Ok(None);
-    };
-    let broken = || {
-        Refused::new(
-            StatusCode::BAD_REQUEST,
-            "the Authorization header is not valid HTTP Basic",
-        )
-    };
+/// `Authorization: Basic` (RFC 6749 §2.3.1: both parts form-encoded before they are joined). A client that
+/// tried the header and did not get it right is told so (RFC 6749 §5.2: 401).
+pub(super) fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, OauthError> {
+    let invalid = |why| OauthError::new(ErrorCode::InvalidClient, why);
+    match headers.get_all(header::AUTHORIZATION).iter().count() {
+        0 => return Ok(None),
+        1 => {}
+        _ => return Err(invalid("the Authorization header stands more than once")),
+    }
+    let credentials = scheme(headers, "basic")
+        .ok_or_else(|| invalid("the Authorization header is not HTTP Basic"))?;
+    let broken = || invalid("the Authorization header is not valid HTTP Basic");
     let decoded = STANDARD.decode(credentials).map_err(|_| broken())?;
     let decoded = String::from_utf8(decoded).map_err(|_| broken())?;
     let (id, secret) = decoded.split_once(':').ok_or_else(broken)?;
-    Ok(Some((decode(id)?, Secret::new(decode(secret)?))))
+    let part = |text| decode(text).map_err(|_| broken());
+    Ok(Some((part(id)?, Secret::new(part(secret)?))))
 }
 
 /// `Authorization: Bearer` (RFC 6750 §2.1).

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::answer::{Refused, wants_page};
+use super::cors::cors;
 use super::{
     Shared, Web, account, authorize, device, discovery, login, register, token, userinfo, validate,
 };
@@ -24,8 +25,15 @@ pub fn router(web: Web) -> Router {
         .route(METADATA_PATH, get(discovery::metadata))
         .route(OPENID_CONFIGURATION_PATH, get(discovery::metadata))
         .route(path::JWKS, get(discovery::jwks))
-        .route(path::REGISTER, post(register::post))
+        .route(path::REGISTER, get(register::schema).post(register::post))
+        .route(
+            &format!("{}/{{id}}", path::REGISTER),
+            get(register::read)
+                .put(register::update)
+                .delete(register::remove),
+        )
         .route(path::AUTHORIZE, get(authorize::get).post(authorize::post))
+        .route(path::PAR, post(token::push))
         .route(path::TOKEN, post(token::token))
         .route(path::REVOKE, post(token::revoke))
         .route(path::INTROSPECT, post(token::introspect))
@@ -51,6 +59,7 @@ pub fn router(web: Web) -> Router {
         .route("/assets/{name}", get(discovery::stylesheet))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(cors))
         .layer(from_fn(check_uri))
         .with_state(Arc::new(web))
 }

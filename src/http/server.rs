@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
-use http::{Method, StatusCode};
+use http::StatusCode;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -73,7 +73,7 @@ pub async fn serve(
         let service = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
             request.extensions_mut().insert(Peer(peer));
             let mut router = router.clone();
-            let carried_out = request.method() == Method::POST;
+            let carried_out = !request.method().is_safe();
             let place = Arc::clone(&place);
             let answering = async move {
                 let answer = router.call(request).await;

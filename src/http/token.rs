@@ -1,4 +1,5 @@
-//! The endpoints that clients call themselves: token, revocation, introspection.
+//! The endpoints that clients call themselves: token, revocation, introspection, and pushed
+//! authorization requests.
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -6,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
 use super::answer::{Refused, bearer_error, json_answer};
-use super::request::{Peer, basic, bearer, client_address, form};
+use super::request::{Peer, basic, bearer, client_address, form, form_pairs, params};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::clients::Credentials;
@@ -70,6 +71,21 @@ pub(super) async fn introspect(
             Err(error) => error.into_response(),
         },
     )
+}
+
+/// POST /oauth2/par
+pub(super) async fn push(
+    State(web): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let basic = basic(&headers)?;
+    let pairs = form_pairs(&web, &headers, body).await?;
+    let credentials = Credentials::new(basic, &params(pairs.clone())?);
+    Ok(match web.provider.push(pairs, &credentials).await {
+        Ok(answer) => json_answer(StatusCode::CREATED, &answer),
+        Err(error) => error.into_response(),
+    })
 }
 
 pub(super) async fn client_request(

@@ -17,6 +17,8 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// The client secret in the form.
     ClientSecretPost,
+    /// A JWT that it signs (RFC 7523 §2.2).
+    PrivateKeyJwt,
 }
 
 /// What kind of program the client is (OIDC Registration §2).
@@ -121,8 +123,42 @@ impl ResponseType {
     }
 }
 
+/// How an id_token may be signed (RFC 7518 §3.1, RFC 8037 §3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SigningAlgorithm {
+    /// RSA; what OpenID Connect takes where nothing is said.
+    #[default]
+    RS256,
+    /// ECDSA on P-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+    /// HMAC with the client's own secret (OIDC Core §10.1): for confidential clients.
+    HS256,
+}
+
+impl SigningAlgorithm {
+    /// All of them, the default first.
+    pub const ALL: [Self; 4] = [Self::RS256, Self::ES256, Self::EdDSA, Self::HS256];
+
+    /// The name as it stands in headers and metadata.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::ES256 => "ES256",
+            Self::EdDSA => "EdDSA",
+            Self::HS256 => "HS256",
+        }
+    }
+
+    /// The algorithm of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == name)
+    }
+}
+
 /// What a client says of itself when it registers (RFC 7591 §2), already checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientMetadata {
     /// The name that people see.
     pub client_name: String,
@@ -151,6 +187,24 @@ pub struct ClientMetadata {
     /// The client's terms of service.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tos_uri: Option<Url>,
+    /// How its id_tokens are signed; `None` for RS256.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id_token_signed_response_alg: Option<SigningAlgorithm>,
+    /// The public keys that it signs with, a JWK Set (RFC 7517 §5).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jwks: Option<serde_json::Value>,
+    /// How it signs its assertions; `None` for any way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    /// How it signs its requests; `None` for any way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request_object_signing_alg: Option<String>,
+    /// Whether it starts nothing but what it has pushed (RFC 9126 §6).
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub require_pushed_authorization_requests: bool,
+    /// Where a login can be begun by others (OIDC Core §4).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub initiate_login_uri: Option<Url>,
     /// Whom to write to about the client.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub contacts: Vec<String>,
@@ -178,9 +232,47 @@ impl ClientMetadata {
         }
     }
 
-    /// Whether it has a secret to prove itself with.
+    /// Whether what it proves itself with is a secret that we gave it.
+    pub fn has_secret(&self) -> bool {
+        let method = self.token_endpoint_auth_method;
+        matches!(
+            method,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost
+        )
+    }
+
+    /// Whether it can prove who it is.
     pub fn is_confidential(&self) -> bool {
         self.token_endpoint_auth_method != AuthMethod::None
+    }
+}
+
+/// How a client became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientOrigin {
+    /// It registered itself (RFC 7591).
+    Registered,
+    /// The operator added it, by a command.
+    Added,
+    /// It stands in the configuration.
+    Configured,
+}
+
+impl ClientOrigin {
+    /// The word that is stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Added => "added",
+            Self::Configured => "configured",
+        }
+    }
+
+    /// What a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Registered, Self::Added, Self::Configured]
+            .into_iter()
+            .find(|origin| origin.as_str() == word)
     }
 }
 
@@ -195,6 +287,8 @@ pub struct Client {
     pub issued_at: Timestamp,
     /// When its registration ends; `None` for never.
     pub expires_at: Option<Timestamp>,
+    /// How it became known.
+    pub origin: ClientOrigin,
 }
 
 impl Client {

@@ -11,7 +11,10 @@ mod scope;
 mod session;
 mod token;
 
-pub use client::{ApplicationType, AuthMethod, Client, ClientMetadata, GrantType, ResponseType};
+pub use client::{
+    ApplicationType, AuthMethod, Client, ClientMetadata, ClientOrigin, GrantType, ResponseType,
+    SigningAlgorithm,
+};
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
 pub use device::{Approval, DeviceCode, DeviceState};
 pub use event::{Event, EventKind, KeptEvent};

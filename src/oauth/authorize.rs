@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use url::form_urlencoded;
 
+use super::par::Origin;
 use super::redirect_uri::{self, RedirectKind};
 use super::{ErrorCode, OauthError, Params, Provider, Repeated};
 use crate::model::{Client, CodeChallenge, CodeChallengeMethod, ResponseType, Scope, ScopeSet};
@@ -103,6 +104,16 @@ impl Provider {
         &self,
         pairs: Vec<(String, String)>,
     ) -> Result<AuthorizationRequest, Refusal> {
+        let origin = self.vouched(&pairs);
+        self.check_settled(pairs, origin).await
+    }
+
+    /// The same, for a request of which it is known how it came.
+    pub(super) async fn check_settled(
+        &self,
+        pairs: Vec<(String, String)>,
+        origin: Option<Origin>,
+    ) -> Result<AuthorizationRequest, Refusal> {
         let params = Params::new(pairs).map_err(|Repeated(name)| {
             Refusal::Page(OauthError::invalid_request(format!(
                 "{name} stands more than once in the request"
@@ -115,9 +126,9 @@ impl Provider {
         check_response_mode(&params, &answer_to).map_err(told)?;
         let response_type = self.check_response_type(&params, &client).map_err(told)?;
         check_implicit(&params, response_type, &answer_to).map_err(told)?;
-        check_no_request_object(&params).map_err(told)?;
+        self.check_pushed(&client, origin).map_err(told)?;
         let code_challenge = self
-            .check_code_challenge(&params, response_type)
+            .check_code_challenge(&params, &client, response_type)
             .map_err(told)?;
         let scopes = check_scopes(&params, &client).map_err(told)?;
         let scopes = check_implicit_scopes(scopes, response_type).map_err(told)?;
@@ -138,7 +149,19 @@ impl Provider {
         })
     }
 
-    async fn check_client(&self, params: &Params) -> Result<Arc<Client>, OauthError> {
+    /// RFC 9126 §5, §6: what has to be pushed is taken no other way.
+    fn check_pushed(&self, client: &Client, origin: Option<Origin>) -> Result<(), OauthError> {
+        let must_be = self.config.flows.require_pushed_authorization_requests
+            || client.metadata.require_pushed_authorization_requests;
+        match must_be && origin != Some(Origin::Pushed) {
+            true => Err(OauthError::invalid_request(
+                "the request must be pushed first (RFC 9126), or the pushed one has grown too old",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) async fn check_client(&self, params: &Params) -> Result<Arc<Client>, OauthError> {
         let id = params
             .get("client_id")
             .ok_or_else(|| OauthError::invalid_request("client_id is missing"))?;
@@ -194,6 +217,7 @@ impl Provider {
     fn check_code_challenge(
         &self,
         params: &Params,
+        client: &Client,
         response_type: ResponseType,
     ) -> Result<Option<CodeChallenge>, OauthError> {
         let flows = &self.config.flows;
@@ -207,7 +231,9 @@ impl Provider {
                     "code_challenge_method without a code_challenge",
                 ));
             }
-            return match flows.require_code_challenge {
+            // RFC 9700 §2.1.1: public clients MUST use PKCE, whatever the operator says of the others
+            let is_required = flows.require_code_challenge || !client.metadata.is_confidential();
+            return match is_required {
                 true => Err(OauthError::invalid_request(
                     "code_challenge is missing: PKCE (RFC 7636) is required",
                 )),
@@ -365,23 +391,6 @@ fn check_implicit_scopes(
         true => scopes.filtered(keeps),
         false => scopes,
     })
-}
-
-/// OIDC Core §3.1.2.6.
-fn check_no_request_object(params: &Params) -> Result<(), OauthError> {
-    if params.get("request").is_some() {
-        return Err(OauthError::new(
-            ErrorCode::RequestNotSupported,
-            "request objects are not supported",
-        ));
-    }
-    if params.get("request_uri").is_some() {
-        return Err(OauthError::new(
-            ErrorCode::RequestUriNotSupported,
-            "request_uri is not supported",
-        ));
-    }
-    Ok(())
 }
 
 /// What is asked for, less what is unknown and what the client did not register for. Where nothing is

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Provider;
+use crate::keys::client::ALGORITHMS;
 use crate::model::{GrantType, ResponseType, Scope};
 
 /// Where RFC 8414 §3 puts the document.
@@ -19,6 +20,7 @@ pub mod path {
     pub const DEVICE_PAGE: &str = "/device";
     pub const INTROSPECT: &str = "/oauth2/introspect";
     pub const JWKS: &str = "/oauth2/jwks";
+    pub const PAR: &str = "/oauth2/par";
     pub const REGISTER: &str = "/oauth2/register";
     pub const REVOKE: &str = "/oauth2/revoke";
     pub const TOKEN: &str = "/oauth2/token";
@@ -50,12 +52,24 @@ impl Provider {
             .iter()
             .map(|m| m.as_str())
             .collect();
-        let proofs = ["client_secret_basic", "client_secret_post", "none"];
+        let id_token_algorithms: Vec<_> = self
+            .config
+            .tokens
+            .id_token_algorithms
+            .iter()
+            .map(|a| a.as_str())
+            .collect();
+        let proofs = [
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+            "none",
+        ];
         // RFC 8414 §2: names of access token types, too
         let bearer = flows
             .allows(GrantType::ClientCredentials)
             .then_some("Bearer");
-        let introspection_proofs: Vec<_> = proofs.into_iter().chain(bearer).collect();
+        let introspection_proofs: Vec<_> = proofs[..3].iter().copied().chain(bearer).collect();
         let mut metadata = json!({
             "issuer": http.issuer(),
             "authorization_endpoint": http.url_of(path::AUTHORIZE),
@@ -75,18 +89,24 @@ impl Provider {
             // RFC 9207 §3
             "authorization_response_iss_parameter_supported": true,
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
+            "id_token_signing_alg_values_supported": id_token_algorithms,
             "claims_supported": [
                 "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "at_hash", "amr",
                 "preferred_username",
             ],
             "claims_parameter_supported": false,
-            "request_parameter_supported": false,
+            "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+            "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+            "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+            "pushed_authorization_request_endpoint": http.url_of(path::PAR),
+            "require_pushed_authorization_requests": flows.require_pushed_authorization_requests,
+            "request_parameter_supported": true,
+            "request_object_signing_alg_values_supported": ALGORITHMS,
             // OIDC Discovery §3: where it is left out, it counts as true
             "request_uri_parameter_supported": false,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
         });
-        if self.config.registration.registration_key.is_some() {
+        if self.takes_registrations() {
             metadata["registration_endpoint"] = http.url_of(path::REGISTER).into();
         }
         if flows.allows(GrantType::DeviceCode) {

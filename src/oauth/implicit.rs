@@ -45,7 +45,10 @@ impl Provider {
             .then(|| self.new_pair(scopes.clone(), false, from));
         let access_token = pair.as_ref().map(|pair| &pair.access_token);
         let id_token = match response.has_id_token() {
-            true => Some(self.sign_id_token(&grant, now, access_token).await?),
+            true => Some(
+                self.sign_id_token(client, &grant, now, access_token)
+                    .await?,
+            ),
             false => None,
         };
         let mut fields = Vec::new();

@@ -52,11 +52,18 @@ impl Provider {
         credentials: &Credentials,
     ) -> Result<Value, OauthError> {
         let client = self.authenticate_client(credentials).await?;
+        // RFC 7662 §2.1: the endpoint MUST require authorization, and a client_id is no secret
+        if !client.metadata.is_confidential() {
+            return Err(OauthError::new(
+                ErrorCode::InvalidClient,
+                "only a client that can prove who it is may ask: register with a client secret",
+            ));
+        }
         let token = params
             .get("token")
             .ok_or_else(|| OauthError::invalid_request("token is missing"))?;
         let own = Asker::Client(&client.id);
-        if client.metadata.is_confidential() && self.may_introspect(client.id.as_str()) {
+        if self.may_introspect(client.id.as_str()) {
             let answer = self.introspect(Asker::Allowed, token).await?;
             if answer["active"] == true {
                 return Ok(answer);

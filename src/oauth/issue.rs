@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::{OauthError, Provider};
 use crate::clock::Timestamp;
-use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet};
+use crate::config::RegistrationAlgorithm;
+use crate::keys::registration;
+use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet, SigningAlgorithm};
 use crate::secrets::{Secret, TokenHash, TokenKind, half_sha256_text, new_token};
 
 /// An id_token says who logged in just now; it is no credential to keep.
@@ -72,9 +74,11 @@ impl Provider {
                 .contains(&GrantType::RefreshToken)
     }
 
-    /// The id_token that goes with an access token, where `openid` was granted.
+    /// The id_token that goes with an access token, where `openid` was granted. It is signed as the
+    /// client registered for; with RS256 where the operator has switched that off since.
     pub(super) async fn id_token(
         &self,
+        client: &Client,
         grant: &Grant,
         pair: &NewPair,
     ) -> Result<Option<String>, OauthError> {
@@ -82,7 +86,7 @@ impl Provider {
             return Ok(None);
         }
         let issued_at = pair.stored.issued_at;
-        self.sign_id_token(grant, issued_at, Some(&pair.access_token))
+        self.sign_id_token(client, grant, issued_at, Some(&pair.access_token))
             .await
             .map(Some)
     }
@@ -90,6 +94,7 @@ impl Provider {
     /// An id_token about a grant; `access_token` is the one that it goes with.
     pub(super) async fn sign_id_token(
         &self,
+        client: &Client,
         grant: &Grant,
         issued_at: Timestamp,
         access_token: Option<&Secret>,
@@ -105,7 +110,19 @@ impl Provider {
             at_hash: access_token.map(|token| half_sha256_text(token.expose())),
             amr: ["pwd"],
         };
-        Ok(self.keys.sign(&claims).await?)
+        let registered = client.metadata.id_token_signed_response_alg;
+        let algorithm = registered
+            .filter(|algorithm| self.config.tokens.id_token_algorithms.contains(algorithm))
+            .unwrap_or_default();
+        let signed = match (algorithm, self.client_secret(&client.id)) {
+            // OIDC Core §10.1: the key is the octets of the client_secret
+            (SigningAlgorithm::HS256, Some(secret)) if client.metadata.has_secret() => {
+                registration::sign(&secret, RegistrationAlgorithm::HS256, &claims)
+            }
+            (SigningAlgorithm::HS256, _) => self.keys.sign(SigningAlgorithm::RS256, &claims).await,
+            (algorithm, _) => self.keys.sign(algorithm, &claims).await,
+        };
+        Ok(signed?)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The protocol: what clients may ask for and what they get. One file per endpoint or grant; what
 //! they share lives once. Speaks no HTTP, no XML and no SQL, and never looks at the system's clock.
 //!
-//! RFC 6749, 6750, 7009, 7591, 7628, 7636, 7662, 8414, 8628, 9207, 9700; OpenID Connect Core, Discovery and
-//! Registration; XEP-0493.
+//! RFC 6749, 6750, 7009, 7523, 7591, 7592, 7628, 7636, 7662, 8414, 8628, 9101, 9126, 9207, 9700; OpenID
+//! Connect Core, Discovery and Registration; XEP-0493.
 
 pub mod access;
 mod account;
@@ -23,15 +23,19 @@ mod implicit;
 pub mod introspection;
 mod issue;
 pub mod login;
+mod metadata;
+pub mod par;
 mod params;
 pub mod redirect_uri;
 pub mod registration;
 pub mod revoke;
+mod seen;
 pub mod sessions;
 pub mod token;
 pub mod userinfo;
 mod validate;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,12 +50,14 @@ use crate::config::Config;
 use crate::keys::Keyring;
 use crate::limits::{AddressKey, Brake};
 use crate::model::{Client, ClientId};
-use crate::secrets::{Random, TokenHash};
+use crate::secrets::{Random, TokenHash, mac};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
 use device::DeviceBrakes;
 use login::IsKnown;
+use par::PushedRequests;
+use seen::Seen;
 use sessions::LiveSessions;
 
 /// How many logins and consents an account may have in a row, before more of them have to wait.
@@ -73,6 +79,22 @@ pub struct Foundation {
     pub random: Arc<dyn Random>,
 }
 
+/// Why there is no provider.
+#[derive(Debug, thiserror::Error)]
+pub enum FoundationError {
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A client of the configuration cannot be.
+    #[error("clients: {client_id}: {why}")]
+    Client {
+        /// Which.
+        client_id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
 /// The provider: everything that its endpoints share.
 pub struct Provider {
     config: Arc<Config>,
@@ -83,9 +105,15 @@ pub struct Provider {
     random: Arc<dyn Random>,
     /// Signs consent tickets and login forms; lives in the store so that open pages survive a restart.
     form_key: [u8; 32],
+    /// Derives what clients prove themselves with.
+    secrets_key: [u8; 32],
+    /// The clients of the configuration.
+    configured: HashMap<ClientId, clients::Configured>,
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
+    pushed: PushedRequests,
+    seen_assertions: Seen,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
     account_changes: Epochs,
@@ -101,20 +129,36 @@ impl Provider {
     /// A provider on this foundation.
     ///
     /// # Errors
-    /// The store could not be read.
-    pub async fn new(on: Foundation) -> Result<Self, StoreError> {
+    /// The store could not be read, or the configuration has a client that cannot be.
+    pub async fn new(on: Foundation) -> Result<Self, FoundationError> {
         let mut fresh = [0; 32];
         on.random.fill(&mut fresh);
         let form_key = on.store.secret("forms", &fresh).await?;
+        let issuer = on.config.http.issuer();
+        let secrets_key = match &on.config.registration.registration_key {
+            Some(key) => {
+                let parts: &[&[u8]] = &[b"client_secret", issuer.as_bytes()];
+                mac(key.expose().as_bytes(), parts)
+            }
+            None => {
+                on.random.fill(&mut fresh);
+                on.store.secret("clients", &fresh).await?
+            }
+        };
+        let configured = clients::configured(&on.config)?;
         if !on.config.audit.addresses {
             on.store.forget_addresses().await?;
         }
         let limits = &on.config.limits;
         Ok(Self {
             form_key,
+            secrets_key,
+            configured,
             tokens: EpochCache::new(limits.cached_tokens),
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),
+            pushed: PushedRequests::default(),
+            seen_assertions: Seen::default(),
             account_changes: Epochs::default(),
             password_tries_of_account: Brake::new(
                 limits.password_tries_per_account,
@@ -152,12 +196,13 @@ impl Provider {
         Ok(self.keys.jwks().await?)
     }
 
-    /// Signs with a new key from now on; answers its `kid`.
+    /// Signs with new keys from now on, one an algorithm; answers their `kid`s.
     ///
     /// # Errors
     /// `temporarily_unavailable`: it could not be made or stored.
-    pub async fn rotate_keys(&self) -> Result<String, OauthError> {
-        Ok(self.keys.rotate().await?.kid)
+    pub async fn rotate_keys(&self) -> Result<Vec<String>, OauthError> {
+        let keys = self.keys.rotate().await?;
+        Ok(keys.into_iter().map(|key| key.kid).collect())
     }
 
     /// The time, as this provider sees it.

@@ -69,6 +69,11 @@ pub fn classify(uri: &str) -> Result<RedirectKind, &'static str> {
     {
         return Err("must begin with https:// or http://");
     }
+    let authority = uri.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = authority.split(['/', '?']).next().unwrap_or("");
+    if authority.ends_with(':') {
+        return Err("has a colon and no port after its host");
+    }
     // What a URL parser lets pass in a host (* ; ' ,) means something else in a security policy.
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-.[]:_".contains(&b);
     if !parsed.host_str().unwrap_or("").bytes().all(plain) {
@@ -85,6 +90,10 @@ pub fn classify(uri: &str) -> Result<RedirectKind, &'static str> {
             Err("has a scheme that no app may take for itself")
         }
         // RFC 8252 §7.1: a domain name under the app's control, in reverse order
+        // and a slash: what follows is a path, never the name of another scheme
+        scheme if scheme.contains('.') && !uri[scheme.len()..].starts_with(":/") => {
+            Err("needs a slash after the colon of its scheme, like com.example.app:/callback")
+        }
         scheme if scheme.contains('.') => Ok(RedirectKind::PrivateScheme),
         _ => Err(
             "needs https, http on loopback, or a private-use scheme with a dot in it, like com.example.app:/callback (RFC 8252 §7.1)",
@@ -224,6 +233,14 @@ mod tests {
             "https://a'b,c.example/cb",
             "com.example.app://a;sandbox/cb",
             "intent://x.y",
+            "x.y:javascript:alert(1)",
+            "x.y:data:text/html,x",
+            "x.y:javascript://%0aalert(1)",
+            "x.y:",
+            "http://[::1]:/cb",
+            "http://127.0.0.1:/cb",
+            "https://app.example:/cb",
+            "https://:pw@app.example/cb",
         ] {
             assert!(classify(bad).is_err(), "{bad}");
         }

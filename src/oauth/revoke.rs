@@ -8,7 +8,7 @@ use jid::BareJid;
 use super::clients::Credentials;
 use super::{OauthError, Params, Provider};
 use crate::accounts::{Accounts, Unavailable};
-use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId};
+use crate::model::{Client, ClientId, ClientOrigin, EndReason, Generation, Grant, GrantId};
 use crate::secrets::{TokenHash, TokenKind};
 use crate::storage::{Ended, GrantFilter, Store, StoreError};
 
@@ -186,12 +186,16 @@ impl Provider {
         Ok(true)
     }
 
-    /// The clients that were used and not removed.
+    /// The clients of the configuration, and those that were used or added and not removed.
     ///
     /// # Errors
     /// The store could not be read.
     pub async fn clients(&self) -> Result<Vec<Client>, StoreError> {
-        self.store.clients().await
+        let stored = self.store.clients().await?.into_iter();
+        let others = stored.filter(|client| {
+            client.origin != ClientOrigin::Configured && !self.is_configured(&client.id)
+        });
+        Ok(self.configured_clients().cloned().chain(others).collect())
     }
 
     /// Lets everybody know who must: first whoever has to act on it.

@@ -80,7 +80,7 @@ impl Provider {
             }
             GrantType::Implicit => return Err(self.not_offered()),
         };
-        self.answer(issued).await
+        self.answer(&client, issued).await
     }
 
     fn check_grant_type(&self, params: &Params, client: &Client) -> Result<GrantType, OauthError> {
@@ -170,10 +170,10 @@ impl Provider {
         }
     }
 
-    async fn answer(&self, issued: Issued) -> Result<TokenAnswer, OauthError> {
+    async fn answer(&self, client: &Client, issued: Issued) -> Result<TokenAnswer, OauthError> {
         let Issued { grant, pair } = issued;
         Ok(TokenAnswer {
-            id_token: self.id_token(&grant, &pair).await?,
+            id_token: self.id_token(client, &grant, &pair).await?,
             token_type: "Bearer",
             expires_in: pair.stored.expires_in(),
             scope: pair.stored.scopes.to_string(),

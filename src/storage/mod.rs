@@ -192,6 +192,10 @@ pub trait Store: Send + Sync + 'static {
     /// Stores a client, or overwrites what is stored of it. A removed one stays removed.
     async fn put_client(&self, client: &Client) -> Result<()>;
 
+    /// Whether another client that has no grants may be stored: this one is stored already, or there are
+    /// fewer than `most` whose rows no grant ever needed.
+    async fn has_room_for_client(&self, id: &ClientId, most: usize) -> Result<bool>;
+
     /// Removes a client for good and ends its grants. The row stays as a tombstone until the
     /// registration would have expired (for ever, where it would not).
     async fn remove_client(
@@ -429,7 +433,7 @@ pub trait Store: Send + Sync + 'static {
     // Housekeeping
 
     /// Deletes up to `limit` rows of each kind that serve no purpose any more: expired refresh tokens,
-    /// codes, sessions and tombstones, grants without XMPP scope whose last token has expired, and
+    /// codes, sessions and tombstones, expired clients without grants, grants without XMPP scope whose last token has expired, and
     /// grants that ended before `ended_before`. Answers how many rows went: none, when there is no
     /// more to do. An expired access token goes with its successor or its grant.
     async fn purge(&self, now: Timestamp, ended_before: Timestamp, limit: usize) -> Result<usize>;

@@ -94,6 +94,13 @@ impl Store for SqliteStore {
         self.writer.run(move |db| clients::put(db, &client)).await
     }
 
+    async fn has_room_for_client(&self, id: &ClientId, most: usize) -> Result<bool> {
+        let id = id.clone();
+        self.lookups
+            .run(move |db| clients::has_room(db, &id, most))
+            .await
+    }
+
     async fn remove_client(
         &self,
         id: &ClientId,

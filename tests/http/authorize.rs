@@ -70,12 +70,6 @@ async fn whatever_else_is_wrong_is_told_to_the_client_with_iss_and_state() {
             "unsupported_response_type",
         ),
         ("response_mode", "web_message", "invalid_request"),
-        ("request", "x.y.z", "request_not_supported"),
-        (
-            "request_uri",
-            "https://app.example/r",
-            "request_uri_not_supported",
-        ),
         ("scope", "nonsense", "invalid_scope"),
         ("scope", "offline_access", "invalid_scope"),
         ("scope", "a\"b", "invalid_scope"),
@@ -167,4 +161,20 @@ async fn a_nonce_is_short_enough_to_be_kept() {
     assert_eq!(world.error_told(&answer), "invalid_request");
     let answer = world.ask(&app, &[("nonce", &long[1..])]).await;
     assert!(answer.text().contains(r#"name="password""#), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_somewhere_else_is_fetched_by_nobody() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    for (name, value) in [
+        ("request_uri", "https://app.example/r"),
+        ("request_uri", "urn:ietf:params:oauth:request_uri:x"),
+        ("request", "x.y.z"),
+    ] {
+        // nothing else of the request can be believed, so nobody is sent anywhere
+        let answer = world.ask(&app, &[(name, value)]).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(!answer.text().contains(&app.redirect_uri));
+    }
 }

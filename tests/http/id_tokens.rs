@@ -101,9 +101,69 @@ async fn the_keys_survive_a_restart_and_hold_nothing_private() {
     let answer = Http::new().get(&world.url("/oauth2/jwks")).await;
     assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
     for key in answer.json()["keys"].as_array().unwrap() {
-        assert_eq!((&key["kty"], &key["use"]), (&json!("RSA"), &json!("sig")));
-        for private in ["d", "p", "q", "dp", "dq", "qi"] {
+        assert_eq!(key["use"], "sig");
+        for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
             assert_eq!(key[private], Value::Null, "{private}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_id_token_is_signed_as_the_client_registered_for() {
+    let world = World::new().await;
+    for (name, algorithm) in [("ES256", Algorithm::ES256), ("EdDSA", Algorithm::EdDSA)] {
+        let asked = json!({ "id_token_signed_response_alg": name });
+        let app = world.register(asked).await;
+        let tokens = world.tokens(&app, &[]).await;
+        let token = tokens["id_token"].as_str().unwrap();
+        let header = jsonwebtoken::decode_header(token).unwrap();
+        assert_eq!(header.alg, algorithm);
+        let keys = key_set(&world).await;
+        let key = keys.find(&header.kid.unwrap()).expect("a published key");
+        let mut validation = Validation::new(algorithm);
+        validation.set_audience(&[&app.id]);
+        validation.validate_exp = false;
+        let key = DecodingKey::from_jwk(key).unwrap();
+        jsonwebtoken::decode::<Value>(token, &key, &validation).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn hs256_is_keyed_with_the_clients_own_secret_which_nobody_publishes() {
+    let world = World::new().await;
+    let asked = json!({ "id_token_signed_response_alg": "HS256" });
+    let app = world.register(asked).await;
+    let tokens = world.tokens(&app, &[]).await;
+    let token = tokens["id_token"].as_str().unwrap();
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    assert_eq!((header.alg, header.kid), (Algorithm::HS256, None));
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_audience(&[&app.id]);
+    validation.validate_exp = false;
+    let secret = app.secret.clone().unwrap();
+    let key = DecodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::decode::<Value>(token, &key, &validation).unwrap();
+
+    let published = Http::new().get(&world.url("/oauth2/jwks")).await;
+    assert!(!published.text().contains(&secret));
+    for key in published.json()["keys"].as_array().unwrap() {
+        assert_ne!(key["kty"], "oct");
+    }
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_off_is_offered_to_nobody_and_leaves_rs256() {
+    let world = World::new().await;
+    let asked = json!({ "id_token_signed_response_alg": "HS256" });
+    let app = world.register(asked.clone()).await;
+    let only = "tokens.id_token_algorithms = ['RS256']";
+    let world = world.restarted_with(only).await;
+    let answer = world.try_register(&mut Http::new(), asked).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    let metadata = world.url("/.well-known/openid-configuration");
+    let metadata = Http::new().get(&metadata).await.json();
+    let offered = &metadata["id_token_signing_alg_values_supported"];
+    assert_eq!(offered, &json!(["RS256"]));
+    let tokens = world.tokens(&app, &[]).await;
+    verified(&world, &app, &tokens).await;
 }

@@ -88,3 +88,15 @@ async fn a_verifier_without_a_challenge_is_a_downgrade() {
     assert_eq!(redeem_with(&world, &app, &code, Some(VERIFIER)).await, 400);
     assert_eq!(redeem_with(&world, &app, &code, None).await, 200);
 }
+
+#[tokio::test]
+async fn a_public_client_needs_a_challenge_whatever_the_operator_says() {
+    let world = World::with("flows.require_code_challenge = false").await;
+    let public = json!({ "token_endpoint_auth_method": "none" });
+    let app = world.register(public).await;
+    let none = [("code_challenge", ""), ("code_challenge_method", "")];
+    let answer = world.ask(&app, &none).await;
+    assert_eq!(world.error_told(&answer), "invalid_request");
+    let app = world.register(json!({})).await;
+    world.code(&app, &none).await;
+}

@@ -113,6 +113,8 @@ async fn redirect_uris_are_taken_only_where_they_are_safe() {
         ("native", "myapp:/cb", false),
         ("native", "https://user@app.example/cb", false),
         ("native", "https://app.example/\r\nx: y", false),
+        ("native", "x.y:javascript:alert(1)", false),
+        ("native", "http://[::1]:/cb", false),
         ("native", "", false),
     ] {
         let asked = json!({ "application_type": kind, "redirect_uris": [uri] });

@@ -11,8 +11,8 @@ use toml::{Table, Value};
 use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config::{self, Config};
 use xmpp_oauth::http::{Web, router, server};
-use xmpp_oauth::keys::Keyring;
-use xmpp_oauth::model::{Grant, GrantId, KeptEvent};
+use xmpp_oauth::keys::{KeySettings, Keyring};
+use xmpp_oauth::model::{Grant, GrantId, KeptEvent, SigningAlgorithm};
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::OsRandom;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -76,6 +76,14 @@ impl World {
         Self::start(listener, config, folder, clock, server).await
     }
 
+    /// The same with other settings, under the same issuer.
+    pub(crate) async fn restarted_with(self, more: &str) -> Self {
+        let text = settings(&self.issuer, more);
+        let config = config::parse(&text, self.folder.path()).unwrap();
+        let config = Arc::new(config);
+        Self { config, ..self }.restarted().await
+    }
+
     async fn start(
         listener: TcpListener,
         config: Arc<Config>,
@@ -86,12 +94,14 @@ impl World {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let store = Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
         if store.signing_keys().await.unwrap().is_empty() {
-            let key = signing_key().await;
-            store.add_signing_key(key, key.created_at).await.unwrap();
+            for key in signing_keys().await {
+                store.add_signing_key(key, key.created_at).await.unwrap();
+            }
         }
         let keys = Keyring::open(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock) as _,
+            (&config.tokens).into(),
         );
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
@@ -168,20 +178,24 @@ impl World {
     }
 }
 
-/// One for all tests: making an RSA key takes longer than most of them.
-async fn signing_key() -> &'static StoredKey {
-    static KEY: OnceCell<StoredKey> = OnceCell::const_new();
+/// The same for all tests: making an RSA key takes longer than most of them.
+async fn signing_keys() -> &'static [StoredKey] {
+    static KEYS: OnceCell<Vec<StoredKey>> = OnceCell::const_new();
     let make = async || {
         let folder = TempDir::new().unwrap();
         let store = Arc::new(SqliteStore::open(folder.path().join("key.db")).unwrap());
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
-        let keys = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, clock)
+        let settings = KeySettings {
+            algorithms: SigningAlgorithm::ALL.to_vec(),
+            ttl: None,
+        };
+        let keys = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, clock, settings)
             .await
             .unwrap();
         keys.ready().await.unwrap();
-        store.signing_keys().await.unwrap().remove(0)
+        store.signing_keys().await.unwrap()
     };
-    KEY.get_or_init(make).await
+    KEYS.get_or_init(make).await
 }
 
 fn settings(base: &str, more: &str) -> String {
@@ -198,7 +212,8 @@ fn settings(base: &str, more: &str) -> String {
     let mut all: Table = defaults.parse().unwrap();
     for (section, options) in more.parse::<Table>().unwrap() {
         let Value::Table(options) = options else {
-            panic!("{section} is no section");
+            all.insert(section, options);
+            continue;
         };
         let known = all.entry(section).or_insert(Value::Table(Table::new()));
         let known = known.as_table_mut().unwrap();

@@ -16,7 +16,8 @@ use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config;
 use xmpp_oauth::keys::Keyring;
 use xmpp_oauth::model::{
-    AuthorizationCode, BrowserSession, Client, ClientId, ClientMetadata, Grant, GrantId, Pair,
+    AuthorizationCode, BrowserSession, Client, ClientId, ClientMetadata, ClientOrigin, Grant,
+    GrantId, Pair,
 };
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::{OsRandom, TokenHash};
@@ -109,6 +110,7 @@ impl World {
         let keys = Keyring::open(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock) as _,
+            (&config.tokens).into(),
         );
         let provider = Provider::new(Foundation {
             config,
@@ -187,6 +189,7 @@ impl World {
             .unwrap(),
             issued_at: NOW,
             expires_at: None,
+            origin: ClientOrigin::Registered,
         };
         let grant = Grant {
             id: GrantId::new(id),

@@ -78,3 +78,20 @@ pub(crate) async fn clients_are_listed_oldest_first_without_removed_ones(store: 
     let names: Vec<_> = names.iter().map(|c| &*c.metadata.client_name).collect();
     assert_eq!(names, ["c", "b"]);
 }
+
+pub(crate) async fn clients_that_nobody_has_used_are_bounded_in_number(store: Shared) {
+    let used = with_grant(&store).await;
+    let (one, two) = (client("one"), client("two"));
+    assert!(store.has_room_for_client(&one.id, 1).await.unwrap());
+    store.put_client(&one).await.unwrap();
+    // what is there may change; another is one too many
+    assert!(store.has_room_for_client(&one.id, 1).await.unwrap());
+    assert!(!store.has_room_for_client(&two.id, 1).await.unwrap());
+    assert!(store.has_room_for_client(&used.client_id, 1).await.unwrap());
+    let reason = EndReason::ClientRemoved;
+    store
+        .remove_client(&one.id, one.expires_at, reason, NOW)
+        .await
+        .unwrap();
+    assert!(!store.has_room_for_client(&two.id, 1).await.unwrap());
+}

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::model::{
     ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, Client, ClientId,
-    ClientMetadata, CodeChallenge, CodeChallengeMethod, Generation, Grant, GrantId, GrantType,
-    Pair, ResponseType,
+    ClientMetadata, ClientOrigin, CodeChallenge, CodeChallengeMethod, Generation, Grant, GrantId,
+    GrantType, Pair, ResponseType,
 };
 use xmpp_oauth::secrets::TokenHash;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -52,16 +52,11 @@ pub(crate) fn client(name: &str) -> Client {
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             response_types: vec![ResponseType::Code],
             application_type: ApplicationType::Native,
-            scope: None,
-            logo_uri: None,
-            policy_uri: None,
-            tos_uri: None,
-            contacts: Vec::new(),
-            software_id: None,
-            software_version: None,
+            ..ClientMetadata::default()
         },
         issued_at: NOW,
         expires_at: Some(NOW + 90 * DAY),
+        origin: ClientOrigin::Registered,
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use xmpp_oauth::clock::{ManualClock, Timestamp};
-use xmpp_oauth::keys::{KeyError, Keyring};
+use xmpp_oauth::keys::{KeyError, KeySettings, Keyring};
+use xmpp_oauth::model::SigningAlgorithm;
 use xmpp_oauth::storage::StoredKey;
 use xmpp_oauth::storage::sqlite::SqliteStore;
 
@@ -67,10 +68,18 @@ async fn a_first_key_that_cannot_be_stored_keeps_nobody_waiting_and_is_made_late
                   BEGIN SELECT RAISE(ABORT, 'full'); END";
     database.execute_batch(refuse).unwrap();
     let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
-    let keys = Keyring::open(store, clock).await.unwrap();
-    let signed = keys.sign(&serde_json::json!({})).await;
+    let settings = KeySettings {
+        algorithms: vec![SigningAlgorithm::ES256],
+        ttl: None,
+    };
+    let keys = Keyring::open(store, clock, settings).await.unwrap();
+    let signed = keys
+        .sign(SigningAlgorithm::ES256, &serde_json::json!({}))
+        .await;
     assert!(matches!(signed, Err(KeyError::NotYet)), "{signed:?}");
     database.execute_batch("DROP TRIGGER full").unwrap();
     while keys.ready().await.is_err() {}
-    keys.sign(&serde_json::json!({})).await.unwrap();
+    keys.sign(SigningAlgorithm::ES256, &serde_json::json!({}))
+        .await
+        .unwrap();
 }

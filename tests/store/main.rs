@@ -42,7 +42,8 @@ conformance! {
         a_removed_client_stays_removed
         removing_a_client_ends_its_grants
         a_client_may_be_removed_that_was_never_stored
-        clients_are_listed_oldest_first_without_removed_ones;
+        clients_are_listed_oldest_first_without_removed_ones
+        clients_that_nobody_has_used_are_bounded_in_number;
     codes:
         a_code_reads_as_it_was_saved
         a_code_is_stored_only_while_the_session_that_it_comes_from_lives
@@ -121,6 +122,7 @@ conformance! {
         what_has_expired_is_purged_and_the_rest_stays
         a_grant_without_xmpp_scope_goes_with_its_last_token
         an_ended_grant_goes_when_told_and_its_pending_end_stays
+        an_expired_client_goes_when_no_grant_needs_it
         a_tombstone_goes_when_its_registration_would_have_expired
         a_spent_refresh_token_is_kept_for_a_while
         no_more_than_the_limit_goes_at_once;

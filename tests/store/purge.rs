@@ -115,3 +115,25 @@ async fn is_known(store: &Shared, name: &str) -> bool {
     let token = store.refresh_token(&hash(&format!("r-{name}"))).await;
     token.unwrap().is_some()
 }
+
+pub(crate) async fn an_expired_client_goes_when_no_grant_needs_it(store: Shared) {
+    let used = with_grant(&store).await;
+    let idle = client("idle");
+    store.put_client(&idle).await.unwrap();
+    let mut lasting = client("lasting");
+    lasting.expires_at = None;
+    store.put_client(&lasting).await.unwrap();
+
+    let expiry = idle.expires_at.unwrap();
+    store.purge(expiry - MINUTE, NOW, 100).await.unwrap();
+    assert!(store.client(&idle.id).await.unwrap().is_some());
+    store.purge(expiry, NOW, 100).await.unwrap();
+    assert_eq!(store.client(&idle.id).await.unwrap(), None);
+    assert!(store.client(&used.client_id).await.unwrap().is_some());
+    assert!(store.client(&lasting.id).await.unwrap().is_some());
+
+    let reason = EndReason::OwnerRevoked;
+    store.end_grant(&used.id, reason, expiry).await.unwrap();
+    store.purge(expiry + DAY, expiry + DAY, 100).await.unwrap();
+    assert_eq!(store.client(&used.client_id).await.unwrap(), None);
+}

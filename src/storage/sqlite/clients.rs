@@ -4,13 +4,13 @@ use rusqlite::{Connection, Row};
 
 use super::{grants, rows};
 use crate::clock::Timestamp;
-use crate::model::{Client, ClientId, EndReason};
+use crate::model::{Client, ClientId, ClientOrigin, EndReason};
 use crate::storage::{Ended, Result, StoreError, StoredClient};
 
 pub(super) fn find(db: &Connection, id: &ClientId) -> Result<Option<StoredClient>> {
     rows::find(
         db,
-        "SELECT client_id, metadata, issued_at, expires_at FROM clients WHERE client_id = ?",
+        "SELECT client_id, metadata, issued_at, expires_at, origin FROM clients WHERE client_id = ?",
         [id.as_str()],
         |row| {
             if is_removed(row, 1)? {
@@ -25,9 +25,11 @@ pub(super) fn find(db: &Connection, id: &ClientId) -> Result<Option<StoredClient
 pub(super) fn put(db: &Connection, client: &Client) -> Result<()> {
     save(
         db,
-        "INSERT INTO clients (client_id, metadata, issued_at, expires_at) VALUES (?, ?, ?, ?)
+        "INSERT INTO clients (client_id, metadata, issued_at, expires_at, purge_at, origin, unused)
+         VALUES (?1, ?2, ?3, ?4, ?4, ?5, 1)
          ON CONFLICT (client_id) DO UPDATE SET metadata = excluded.metadata,
-             issued_at = excluded.issued_at, expires_at = excluded.expires_at
+             issued_at = excluded.issued_at, expires_at = excluded.expires_at,
+             purge_at = excluded.purge_at, origin = excluded.origin
          WHERE metadata IS NOT NULL",
         client,
     )
@@ -37,8 +39,9 @@ pub(super) fn put(db: &Connection, client: &Client) -> Result<()> {
 pub(super) fn row_of(db: &Connection, client: &Client) -> Result<Option<i64>> {
     save(
         db,
-        "INSERT INTO clients (client_id, metadata, issued_at, expires_at) VALUES (?, ?, ?, ?)
-         ON CONFLICT (client_id) DO NOTHING",
+        "INSERT INTO clients (client_id, metadata, issued_at, expires_at, purge_at, origin, unused)
+         VALUES (?1, ?2, ?3, ?4, ?4, ?5, 0)
+         ON CONFLICT (client_id) DO UPDATE SET unused = 0 WHERE unused = 1 AND metadata IS NOT NULL",
         client,
     )?;
     rows::find(
@@ -47,6 +50,46 @@ pub(super) fn row_of(db: &Connection, client: &Client) -> Result<Option<i64>> {
         [client.id.as_str()],
         |row| Ok(row.get(0)?),
     )
+}
+
+pub(super) fn has_room(db: &Connection, id: &ClientId, most: usize) -> Result<bool> {
+    let (stored, unused) = rows::find(
+        db,
+        "SELECT EXISTS (SELECT 1 FROM clients WHERE client_id = ?),
+                (SELECT count(*) FROM clients WHERE unused = 1)",
+        [id.as_str()],
+        |row| Ok((row.get::<_, bool>(0)?, row.get::<_, i64>(1)?)),
+    )?
+    .unwrap_or((false, 0));
+    Ok(stored || usize::try_from(unused).unwrap_or(0) < most)
+}
+
+/// How long until a client that has expired and still has grants is looked at again.
+const LOOKED_AT_AGAIN: i64 = 24 * 3600;
+
+/// Deletes expired clients that have no grants, looking at no more than `limit`.
+pub(super) fn purge(db: &Connection, now: i64, limit: i64) -> Result<usize> {
+    let due = rows::list(
+        db,
+        "SELECT no FROM clients WHERE purge_at <= ? LIMIT ?",
+        (now, limit),
+        |row| Ok(row.get::<_, i64>(0)?),
+    )?;
+    let mut gone = 0;
+    for no in due {
+        let deleted = rows::change(
+            db,
+            "DELETE FROM clients WHERE no = ?1
+                 AND NOT EXISTS (SELECT 1 FROM grants WHERE client_no = ?1)",
+            [no],
+        )?;
+        if deleted == 0 {
+            let sql = "UPDATE clients SET purge_at = ? WHERE no = ?";
+            rows::change(db, sql, (now + LOOKED_AT_AGAIN, no))?;
+        }
+        gone += deleted;
+    }
+    Ok(gone)
 }
 
 pub(super) fn remove(
@@ -58,8 +101,9 @@ pub(super) fn remove(
 ) -> Result<Ended> {
     rows::change(
         db,
-        "INSERT INTO clients (client_id, expires_at) VALUES (?, ?)
-         ON CONFLICT (client_id) DO UPDATE SET metadata = NULL, expires_at = excluded.expires_at",
+        "INSERT INTO clients (client_id, expires_at, unused) VALUES (?, ?, 1)
+         ON CONFLICT (client_id) DO UPDATE SET metadata = NULL, expires_at = excluded.expires_at,
+             purge_at = NULL",
         (id.as_str(), expires_at.map(Timestamp::as_unix)),
     )?;
     grants::end_client(db, id, reason, now)
@@ -68,7 +112,7 @@ pub(super) fn remove(
 pub(super) fn list(db: &Connection) -> Result<Vec<Client>> {
     rows::list(
         db,
-        "SELECT client_id, metadata, issued_at, expires_at FROM clients
+        "SELECT client_id, metadata, issued_at, expires_at, origin FROM clients
          WHERE metadata IS NOT NULL ORDER BY issued_at, no",
         [],
         client,
@@ -86,6 +130,7 @@ fn save(db: &Connection, sql: &str, client: &Client) -> Result<()> {
             metadata,
             client.issued_at.as_unix(),
             client.expires_at.map(Timestamp::as_unix),
+            client.origin.as_str(),
         ),
     )
     .map(drop)
@@ -103,5 +148,9 @@ fn client(row: &Row<'_>) -> Result<Client> {
         metadata,
         issued_at: rows::moment(row, 2)?,
         expires_at: rows::moment_if_any(row, 3)?,
+        origin: {
+            let word = rows::text(row, 4)?;
+            ClientOrigin::from_word(word).ok_or_else(|| rows::unexpected(word))?
+        },
     })
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{rows, tokens};
+use super::{clients, rows, tokens};
 use crate::clock::Timestamp;
 use crate::storage::Result;
 
@@ -51,7 +51,7 @@ pub(super) fn purge(
     ] {
         gone += rows::change(db, sql, (at, limit))?;
     }
-    Ok(gone)
+    Ok(gone + clients::purge(db, now, limit)?)
 }
 
 /// Grants that open no sessions and have no token left that could be used, with what is kept of

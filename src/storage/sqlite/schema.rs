@@ -24,7 +24,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, DEVICE_CODES];
+const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
@@ -197,6 +197,17 @@ CREATE INDEX device_codes_by_end ON device_codes (gone_at);
 CREATE INDEX device_codes_waiting ON device_codes (gone_at) WHERE consumed_at IS NULL;
 CREATE INDEX device_codes_by_account ON device_codes (host, localpart)
     WHERE decision = 'approved' AND consumed_at IS NULL;
+";
+
+/// Clients: how they became known; whether a row is there though no grant ever needed it; and when to look
+/// at whether it is still needed.
+const CLIENTS: &str = "
+ALTER TABLE clients ADD COLUMN origin TEXT NOT NULL DEFAULT 'registered';
+ALTER TABLE clients ADD COLUMN unused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clients ADD COLUMN purge_at INTEGER;
+UPDATE clients SET purge_at = expires_at WHERE metadata IS NOT NULL;
+CREATE INDEX unused_clients ON clients (no) WHERE unused = 1;
+CREATE INDEX clients_by_purge ON clients (purge_at) WHERE purge_at IS NOT NULL;
 ";
 
 /// Opens or makes the file, for the one connection that writes.

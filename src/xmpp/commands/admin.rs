@@ -127,9 +127,10 @@ pub(super) async fn revoke(step: &Step<'_>) -> Result<Next, Fault> {
 pub(super) async fn rotate_keys(step: &Step<'_>) -> Result<Next, Fault> {
     if step.number == 0 {
         let asking = Asking {
-            title: "Sign with a new key",
-            instructions: "The key before stays published for a day.".to_owned(),
-            fields: vec![Field::Tick("confirm", "Make a new key")],
+            title: "Sign with new keys",
+            instructions: "One for each algorithm. Those before stay published for a day."
+                .to_owned(),
+            fields: vec![Field::Tick("confirm", "Make new keys")],
             is_last: true,
         };
         return Ok(Next::Ask(asking, Vec::new()));
@@ -137,10 +138,10 @@ pub(super) async fn rotate_keys(step: &Step<'_>) -> Result<Next, Fault> {
     if !step.filled.is_ticked("confirm") {
         return Ok(Next::Done(Report::note("Nothing was done.")));
     }
-    let kid = step.asked.provider.rotate_keys().await;
-    let kid = kid.map_err(|error| failed(&error))?;
-    info!(admin = %step.asker.account, kid, "an admin made a new signing key");
-    Ok(Next::Done(Report::note(format!("The new key is {kid}."))))
+    let made = step.asked.provider.rotate_keys().await;
+    let kids = made.map_err(|error| failed(&error))?.join(", ");
+    info!(admin = %step.asker.account, kids, "an admin made new signing keys");
+    Ok(Next::Done(Report::note(format!("New keys: {kids}."))))
 }
 
 pub(super) async fn counters(step: &Step<'_>) -> Result<Next, Fault> {

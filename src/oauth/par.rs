@@ -1,0 +1,292 @@
+//! Authorization requests that the browser cannot change: pushed ones (RFC 9126), and those that the
+//! client signed (RFC 9101, by value). Either is looked at once, when the browser brings it. What it holds
+//! then travels with the pages like any other request, vouched for by a MAC of ours.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use url::form_urlencoded::Serializer;
+
+use super::authorize::Refusal;
+use super::clients::Credentials;
+use super::{ErrorCode, OauthError, Params, Provider};
+use crate::clock::Timestamp;
+use crate::keys::client::{self, Algorithms};
+use crate::model::{Client, ClientId};
+use crate::secrets::{TokenHash, mac_text, random_text, same};
+
+/// RFC 9126 §2.2.
+const URN: &str = "urn:ietf:params:oauth:request_uri:";
+/// How long the browser may take to come with it.
+const PUSHED_FOR: Duration = Duration::from_secs(90);
+/// How long a person may take from there.
+const VOUCHED_FOR: Duration = Duration::from_secs(3600);
+/// The longest request that goes through an address later on.
+const LONGEST: usize = 12 * 1024;
+/// What all pushed requests may take together, in bytes, and how many one client may have open.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+const MOST_OF_CLIENT: usize = 500;
+
+/// The parameter that says that we vouch for the others.
+const VOUCHED: &str = "vouched";
+
+type Pairs = Vec<(String, String)>;
+
+/// How a request came that the browser could not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Pushed,
+    Signed,
+}
+
+impl Origin {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pushed => "pushed",
+            Self::Signed => "signed",
+        }
+    }
+}
+
+/// The answer to a pushed request (RFC 9126 §2.2).
+#[derive(Debug, Serialize)]
+pub struct Pushed {
+    request_uri: String,
+    expires_in: u64,
+}
+
+struct Waiting {
+    client_id: ClientId,
+    pairs: Pairs,
+    bytes: usize,
+    expires_at: Timestamp,
+}
+
+/// The pushed requests that no browser has brought yet. They are short-lived: a restart forgets them, and
+/// the client pushes again.
+#[derive(Default)]
+pub(super) struct PushedRequests(Mutex<HashMap<TokenHash, Waiting>>);
+
+impl PushedRequests {
+    fn put(&self, uri: &str, waiting: Waiting, now: Timestamp) -> Result<(), OauthError> {
+        let full = |why| Err(OauthError::new(ErrorCode::TemporarilyUnavailable, why));
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, waiting| waiting.expires_at > now);
+        let own = all
+            .values()
+            .filter(|other| other.client_id == waiting.client_id);
+        if own.count() >= MOST_OF_CLIENT {
+            return full("this client has very many pushed requests open; try again in a minute");
+        }
+        let bytes: usize = all.values().map(|waiting| waiting.bytes).sum();
+        if bytes + waiting.bytes > MOST_BYTES {
+            return full("very many pushed requests are open; try again in a minute");
+        }
+        all.insert(TokenHash::of(uri), waiting);
+        Ok(())
+    }
+
+    /// RFC 9126 §4: each is good once. Another client's stays.
+    fn take(&self, uri: &str, client_id: &str, now: Timestamp) -> Option<Pairs> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = TokenHash::of(uri);
+        let is_good = all.get(&hash).is_some_and(|waiting| {
+            waiting.client_id.as_str() == client_id && waiting.expires_at > now
+        });
+        is_good.then(|| all.remove(&hash))?.map(|found| found.pairs)
+    }
+}
+
+impl Provider {
+    /// Takes an authorization request from the client itself (RFC 9126 §2.1).
+    ///
+    /// # Errors
+    /// The client did not prove who it is, or the request would be refused at the authorization endpoint.
+    pub async fn push(
+        &self,
+        pairs: Vec<(String, String)>,
+        credentials: &Credentials,
+    ) -> Result<Pushed, OauthError> {
+        let client = self.authenticate_client(credentials).await?;
+        let mut pairs: Pairs = pairs
+            .into_iter()
+            .filter(|(name, _)| !Credentials::FIELDS.contains(&name.as_str()) && name != VOUCHED)
+            .collect();
+        let get = |name| {
+            pairs
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, value)| value)
+        };
+        if get("request_uri").is_some() {
+            return Err(OauthError::invalid_request(
+                "request_uri cannot be pushed (RFC 9126 2.1)",
+            ));
+        }
+        if let Some(request) = get("request") {
+            pairs = self.open_request_object(&client, request)?;
+        }
+        pairs.retain(|(name, _)| name != "client_id");
+        pairs.push(("client_id".to_owned(), client.id.to_string()));
+        let bytes = pairs.iter().map(|(n, v)| n.len() + v.len()).sum();
+        if bytes > LONGEST {
+            return Err(OauthError::invalid_request(format!(
+                "the request is longer than {LONGEST} bytes"
+            )));
+        }
+        let checked = self
+            .check_settled(pairs.clone(), Some(Origin::Pushed))
+            .await;
+        checked.map_err(|refusal| match refusal {
+            Refusal::Page(error) | Refusal::Client(_, error) => error,
+        })?;
+        let uri = format!("{URN}{}", random_text::<24>(self.random.as_ref()));
+        let now = self.now();
+        let waiting = Waiting {
+            client_id: client.id.clone(),
+            pairs,
+            bytes,
+            expires_at: now + PUSHED_FOR,
+        };
+        self.pushed.put(&uri, waiting, now)?;
+        Ok(Pushed {
+            request_uri: uri,
+            expires_in: PUSHED_FOR.as_secs(),
+        })
+    }
+
+    /// What a request says that names another (`request_uri`) or holds one (`request`): as a query, vouched
+    /// for. `None` for an ordinary request.
+    ///
+    /// # Errors
+    /// There is no such pushed request, or the object is not the client's. Nobody is sent anywhere.
+    pub async fn settle(&self, pairs: &[(String, String)]) -> Result<Option<String>, OauthError> {
+        let params = Params::new(pairs.to_vec())
+            .map_err(|repeated| OauthError::invalid_request(repeated.to_string()))?;
+        let (inner, origin) = match (params.get("request_uri"), params.get("request")) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                return Err(OauthError::invalid_request(
+                    "request and request_uri do not go together (RFC 9101 5)",
+                ));
+            }
+            (Some(uri), None) => {
+                let client_id = params.get("client_id").unwrap_or("");
+                let pairs = self.pushed.take(uri, client_id, self.now());
+                let unknown = "the request_uri is unknown, has expired or was used before: go back \
+                               to the app and start again";
+                let pairs =
+                    pairs.ok_or_else(|| OauthError::new(ErrorCode::InvalidRequestUri, unknown))?;
+                (pairs, Origin::Pushed)
+            }
+            (None, Some(request)) => {
+                let client = self.check_client(&params).await?;
+                (self.open_request_object(&client, request)?, Origin::Signed)
+            }
+        };
+        Ok(Some(self.vouch(inner, origin)))
+    }
+
+    /// The parameters of a request object (RFC 9101 §6), which the client has signed with a key that it
+    /// registered. They alone count (§5); what is not a parameter is left out.
+    fn open_request_object(&self, client: &Client, request: &str) -> Result<Pairs, OauthError> {
+        let wrong = |why: &str| OauthError::new(ErrorCode::InvalidRequestObject, why);
+        let jwks = client.metadata.jwks.as_ref();
+        let jwks = jwks.ok_or_else(|| wrong("the client registered no jwks to verify it with"))?;
+        let algorithms = match &client.metadata.request_object_signing_alg {
+            Some(only) => Algorithms::Only(only),
+            None => Algorithms::Any,
+        };
+        // RFC 9101 §6.2, §10.8: a signature is a must, and an object for another purpose is none
+        let claims = client::verify(jwks, request, algorithms, &["oauth-authz-req+jwt", "JWT"])
+            .map_err(|_| {
+                wrong("the request object is not signed with a key of the client's jwks")
+            })?;
+        let Value::Object(claims) = claims else {
+            return Err(wrong("the request object holds no claims"));
+        };
+        let id = client.id.as_str();
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        if text("client_id") != Some(id) || text("iss").is_some_and(|iss| iss != id) {
+            return Err(wrong(
+                "client_id and iss of the request object must be the client's",
+            ));
+        }
+        if !client::is_for(&claims, &[self.config.http.issuer()]) {
+            return Err(wrong("aud of the request object must be the issuer"));
+        }
+        client::check_times(&claims, self.now()).map_err(wrong)?;
+        parameters(claims).map_err(wrong)
+    }
+
+    /// The request as a query that comes back to us unchanged, but for what a login has met.
+    fn vouch(&self, mut pairs: Pairs, origin: Origin) -> String {
+        pairs.retain(|(name, _)| name != VOUCHED);
+        let until = self.now() + VOUCHED_FOR;
+        let word = self.vouching_word(&pairs, origin, until);
+        pairs.push((VOUCHED.to_owned(), word));
+        Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
+    fn vouching_word(&self, pairs: &Pairs, origin: Origin, until: Timestamp) -> String {
+        let until = until.as_unix().to_string();
+        let mut parts: Vec<&[u8]> = vec![b"vouched", origin.as_str().as_bytes(), until.as_bytes()];
+        for (name, value) in pairs {
+            // a login that was asked for has been given: these change on the way
+            if ![VOUCHED, "prompt", "max_age"].contains(&name.as_str()) {
+                parts.extend([name.as_bytes(), value.as_bytes()]);
+            }
+        }
+        let mac = mac_text(&self.form_key, &parts);
+        format!("{}.{until}.{mac}", origin.as_str())
+    }
+
+    /// How the request came, if we vouch for it.
+    pub(super) fn vouched(&self, pairs: &Pairs) -> Option<Origin> {
+        let (_, word) = pairs.iter().find(|(name, _)| name == VOUCHED)?;
+        let mut parts = word.split('.');
+        let name = parts.next()?;
+        let origin = [Origin::Pushed, Origin::Signed]
+            .into_iter()
+            .find(|origin| origin.as_str() == name)?;
+        let until = Timestamp::from_unix(parts.next()?.parse().ok()?);
+        let expected = self.vouching_word(pairs, origin, until);
+        (same(&expected, word) && until > self.now()).then_some(origin)
+    }
+}
+
+/// What is said of the object itself.
+const OF_THE_OBJECT: [&str; 9] = [
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "sub",
+    "request",
+    "request_uri",
+];
+
+fn parameters(claims: Map<String, Value>) -> Result<Pairs, &'static str> {
+    let mut pairs = Pairs::new();
+    for (name, value) in claims {
+        if OF_THE_OBJECT.contains(&name.as_str()) || name == VOUCHED {
+            continue;
+        }
+        let value = match value {
+            Value::String(text) => text,
+            Value::Null => continue,
+            // RFC 9101 §4: numbers as such; `claims` and its like are objects
+            other => other.to_string(),
+        };
+        if value.contains('\0') {
+            return Err("the request object has a NUL in it");
+        }
+        pairs.push((name, value));
+    }
+    Ok(pairs)
+}

@@ -1,0 +1,242 @@
+//! Requests that the browser cannot change: pushed (RFC 9126) or signed (RFC 9101).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use url::Url;
+use xmpp_oauth::secrets::sha256_text;
+
+use crate::answers::{assert_error, parameter};
+use crate::client::{Answer, Http};
+use crate::client_keys::ClientKey;
+use crate::flows::{App, VERIFIER};
+use crate::world::World;
+
+const NOW: i64 = 1_800_000_000;
+
+fn request(app: &App) -> Vec<(String, String)> {
+    let challenge = sha256_text(VERIFIER);
+    [
+        ("response_type", "code"),
+        ("client_id", &app.id),
+        ("redirect_uri", &app.redirect_uri),
+        ("scope", "openid"),
+        ("state", "some state"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+async fn push(world: &World, app: &App, more: &[(&str, &str)]) -> Answer {
+    let request = request(app);
+    let named = |name: &str| more.iter().any(|(other, _)| *other == name);
+    let mut fields: Vec<_> = request
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| !named(name))
+        .collect();
+    fields.extend(more);
+    if let Some(secret) = &app.secret {
+        fields.push(("client_secret", secret));
+    }
+    let url = world.url("/oauth2/par");
+    Http::new().post_form(&url, &fields).await
+}
+
+async fn pushed(world: &World, app: &App) -> String {
+    let answer = push(world, app, &[]).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(answer.json()["expires_in"], 90);
+    answer.json()["request_uri"].as_str().unwrap().to_owned()
+}
+
+fn url(world: &World, fields: &[(&str, &str)]) -> String {
+    let base = world.url("/oauth2/authorize");
+    Url::parse_with_params(&base, fields).unwrap().into()
+}
+
+/// The way from a request that holds another to a code.
+async fn code(world: &World, fields: &[(&str, &str)]) -> String {
+    let mut browser = Http::new();
+    let first = browser.get(&url(world, fields)).await;
+    assert_eq!(first.status, 303, "{}", first.text());
+    let on = world.url(first.location());
+    let to = world.consent(&mut browser, &on).await;
+    assert_eq!(parameter(&to, "state").as_deref(), Some("some state"));
+    parameter(&to, "code").expect("a code")
+}
+
+#[tokio::test]
+async fn a_pushed_request_leads_to_tokens_and_is_good_once() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let uri = pushed(&world, &app).await;
+    let fields = [("client_id", app.id.as_str()), ("request_uri", &uri)];
+    let code = code(&world, &fields).await;
+    assert_eq!(world.redeem(&app, &code).await.status, 200);
+    let again = Http::new().get(&url(&world, &fields)).await;
+    assert_eq!(again.status, 400, "{}", again.text());
+}
+
+#[tokio::test]
+async fn a_pushed_request_is_its_clients_alone_and_short_lived() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let other = world.register(json!({})).await;
+    let uri = pushed(&world, &app).await;
+    let asked = |id| url(&world, &[("client_id", id), ("request_uri", uri.as_str())]);
+    assert_eq!(Http::new().get(&asked(&other.id)).await.status, 400);
+    world.wait(89);
+    assert_eq!(Http::new().get(&asked(&app.id)).await.status, 303);
+    let uri = pushed(&world, &app).await;
+    world.wait(90);
+    let asked = url(&world, &[("client_id", &app.id), ("request_uri", &uri)]);
+    assert_eq!(Http::new().get(&asked).await.status, 400);
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_pushed_request_counts_for_nothing() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    let uri = pushed(&world, &app).await;
+    let asked = [
+        ("client_id", app.id.as_str()),
+        ("request_uri", &uri),
+        ("scope", "xmpp"),
+        ("state", "another"),
+    ];
+    let code = code(&world, &asked).await;
+    let tokens = world.redeem(&app, &code).await.json();
+    assert_eq!(tokens["scope"], "openid");
+}
+
+#[tokio::test]
+async fn only_the_client_itself_may_push() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    for secret in [None, Some("wrong".to_owned())] {
+        let stranger = App {
+            secret,
+            ..app.clone()
+        };
+        let answer = push(&world, &stranger, &[]).await;
+        assert_error(&answer, 401, "invalid_client");
+    }
+}
+
+#[tokio::test]
+async fn what_would_be_refused_later_is_refused_at_once() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    for (name, value, error) in [
+        ("redirect_uri", "https://evil.example/", "invalid_request"),
+        ("response_type", "token", "unsupported_response_type"),
+        ("code_challenge_method", "plain", "invalid_request"),
+        ("scope", "nonsense", "invalid_scope"),
+        ("request_uri", "urn:x", "invalid_request"),
+        ("nonce", &"x".repeat(13_000), "invalid_request"),
+    ] {
+        let answer = push(&world, &app, &[(name, value)]).await;
+        assert_error(&answer, 400, error);
+    }
+}
+
+#[tokio::test]
+async fn one_client_cannot_fill_the_place_of_all() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    for _ in 0..500 {
+        assert_eq!(push(&world, &app, &[]).await.status, 201);
+    }
+    let full = push(&world, &app, &[]).await;
+    assert_error(&full, 503, "temporarily_unavailable");
+    let other = world.register(json!({})).await;
+    assert_eq!(push(&world, &other, &[]).await.status, 201);
+    world.wait(90);
+    assert_eq!(push(&world, &app, &[]).await.status, 201);
+}
+
+#[tokio::test]
+async fn where_requests_must_be_pushed_no_other_is_taken() {
+    let asked = json!({ "require_pushed_authorization_requests": true });
+    let settings = "flows.require_pushed_authorization_requests = true";
+    for (settings, asked) in [("", asked), (settings, json!({}))] {
+        let world = World::with(settings).await;
+        let app = world.register(asked).await;
+        let answer = world.ask(&app, &[]).await;
+        assert_eq!(world.error_told(&answer), "invalid_request");
+        for forged in ["pushed", "pushed.1900000000.x"] {
+            let answer = world.ask(&app, &[("vouched", forged)]).await;
+            assert_eq!(world.error_told(&answer), "invalid_request");
+        }
+        let uri = pushed(&world, &app).await;
+        let fields = [("client_id", app.id.as_str()), ("request_uri", &uri)];
+        // what the browser was sent on with cannot be changed
+        let mut browser = Http::new();
+        let first = browser.get(&url(&world, &fields)).await;
+        let on = world.url(first.location());
+        let changed = on.replace("scope=openid", "scope=xmpp");
+        assert_ne!(on, changed);
+        let answer = browser.get(&changed).await;
+        assert_eq!(world.error_told(&answer), "invalid_request");
+        world.consent(&mut browser, &on).await;
+    }
+}
+
+/// A client with a key, and the claims of a request object of its.
+async fn signer(world: &World, key: &ClientKey) -> (App, Value) {
+    let app = world.register(json!({ "jwks": key.jwks() })).await;
+    let mut claims = json!({ "iss": app.id, "aud": world.issuer, "exp": NOW + 300 });
+    for (name, value) in request(&app) {
+        claims[name] = value.into();
+    }
+    (app, claims)
+}
+
+#[tokio::test]
+async fn a_signed_request_leads_to_tokens_and_nothing_beside_it_counts() {
+    let (world, key) = (World::new().await, ClientKey::new());
+    let (app, claims) = signer(&world, &key).await;
+    let object = key.sign(&claims);
+    let fields = [
+        ("client_id", app.id.as_str()),
+        ("request", &object),
+        ("scope", "xmpp"),
+    ];
+    let code = code(&world, &fields).await;
+    let tokens = world.redeem(&app, &code).await.json();
+    assert_eq!(tokens["scope"], "openid");
+}
+
+#[tokio::test]
+async fn a_request_object_must_be_signed_by_its_client_for_us_and_just_now() {
+    let (world, key) = (World::new().await, ClientKey::new());
+    let (app, claims) = signer(&world, &key).await;
+    let other = world.register(json!({})).await;
+    let refused = async |object: String| {
+        let fields = [("client_id", app.id.as_str()), ("request", &object)];
+        let answer = Http::new().get(&url(&world, &fields)).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+    };
+    for (claim, value) in [
+        ("client_id", json!(other.id)),
+        ("iss", json!(other.id)),
+        ("aud", json!("https://another.example")),
+        ("exp", json!(NOW)),
+        ("nbf", json!(NOW + 61)),
+    ] {
+        let mut claims = claims.clone();
+        claims[claim] = value;
+        refused(key.sign(&claims)).await;
+    }
+    refused(ClientKey::new().sign(&claims)).await;
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let none = part(&json!({ "alg": "none" }));
+    refused(format!("{none}.{}.", part(&claims))).await;
+    // an assertion is no request
+    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
+    header.typ = Some("client-authentication+jwt".to_owned());
+    refused(key.sign_as(&header, &claims)).await;
+}

@@ -1,0 +1,90 @@
+//! Clients that the operator wrote down (`[[clients]]`) or added by a command.
+
+use serde_json::json;
+
+use crate::answers::assert_error;
+use crate::flows::App;
+use crate::world::World;
+
+const SECRET: &str = "a secret of 32 characters or more";
+
+fn written(more: &str) -> String {
+    format!(
+        r#"
+        [[clients]]
+        client_id = "written"
+        client_secret = "{SECRET}"
+        client_name = "Written Down"
+        application_type = "native"
+        redirect_uris = ["http://127.0.0.1/cb"]
+        {more}
+        "#
+    )
+}
+
+fn app() -> App {
+    App {
+        id: "written".to_owned(),
+        secret: Some(SECRET.to_owned()),
+        redirect_uri: "http://127.0.0.1/cb".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_the_configuration_needs_no_registration() {
+    let text = format!("registration.registration_key = ''\n{}", written(""));
+    let world = World::with(&text).await;
+    let tokens = world.tokens(&app(), &[]).await;
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    assert_eq!(world.refresh(&app(), refresh).await.status, 200);
+    let wrong = App {
+        secret: Some("another secret of that very length".to_owned()),
+        ..app()
+    };
+    assert_error(&world.refresh(&wrong, "x").await, 401, "invalid_client");
+    let known = world.provider.clients().await.unwrap();
+    assert_eq!(known.len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_is_taken_out_of_the_configuration_is_gone_with_its_grants() {
+    let world = World::with(&written("")).await;
+    let tokens = world.tokens(&app(), &[]).await;
+    let world = world.restarted_with("").await;
+    world
+        .provider
+        .end_clients_no_longer_configured()
+        .await
+        .unwrap();
+    assert_eq!(world.grants().await, []);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    assert_error(&world.refresh(&app(), refresh).await, 401, "invalid_client");
+    assert_eq!(world.ask(&app(), &[]).await.status, 400);
+    assert_eq!(world.provider.clients().await.unwrap(), []);
+
+    // and comes back as it was
+    let world = world.restarted_with(&written("")).await;
+    world.tokens(&app(), &[]).await;
+}
+
+#[tokio::test]
+async fn a_client_that_the_operator_adds_is_good_at_once_and_for_ever() {
+    let world = World::with("registration.registration_key = ''").await;
+    let metadata = json!({
+        "client_name": "Added",
+        "application_type": "native",
+        "redirect_uris": ["http://127.0.0.1/cb"],
+    });
+    let metadata = metadata.to_string();
+    let added = world.provider.add_client(metadata.as_bytes());
+    let added = added.await.unwrap();
+    assert!(added.registration_access_token.is_none());
+    let app = App {
+        id: added.client_id.to_string(),
+        secret: added.client_secret.map(|secret| secret.expose().to_owned()),
+        redirect_uri: "http://127.0.0.1/cb".to_owned(),
+    };
+    world.wait(10 * 365 * 86_400);
+    let world = world.restarted().await;
+    world.tokens(&app, &[]).await;
+}
