@@ -14,7 +14,7 @@ use serde_json::Value;
 use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::config;
 use xmpp_oauth::model::{
-    ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, Client, ClientId,
+    ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, ClaimSet, Client, ClientId,
     ClientMetadata, EndReason, Grant, GrantId, GrantType, Pair, ResponseType,
 };
 use xmpp_oauth::secrets::TokenHash;
@@ -70,6 +70,7 @@ fn client(name: &str) -> Client {
             client_name: name.to_owned(),
             client_uri: Some("https://client.example/".parse().unwrap()),
             redirect_uris: vec!["https://client.example/cb".to_owned()],
+            post_logout_redirect_uris: Vec::new(),
             token_endpoint_auth_method: AuthMethod::None,
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             response_types: vec![ResponseType::Code],
@@ -98,6 +99,7 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         created_at: NOW,
         auth_time: NOW,
         nonce: None,
+        id_token_claims: ClaimSet::default(),
         generation: None,
         ended: None,
     };
@@ -109,6 +111,7 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         redirect_uri: None,
         code_challenge: None,
         nonce: None,
+        id_token_claims: ClaimSet::default(),
         auth_time: NOW,
         generation: None,
         issued_at: NOW,

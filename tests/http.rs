@@ -44,12 +44,16 @@ mod connections;
 mod consent;
 #[path = "http/discovery.rs"]
 mod discovery;
+#[path = "http/hints.rs"]
+mod hints;
 #[path = "http/id_tokens.rs"]
 mod id_tokens;
 #[path = "http/introspection.rs"]
 mod introspection;
 #[path = "http/login.rs"]
 mod login;
+#[path = "http/logout.rs"]
+mod logout;
 #[path = "http/pages.rs"]
 mod pages;
 #[path = "http/pkce.rs"]

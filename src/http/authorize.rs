@@ -9,8 +9,8 @@ use url::{Host, Url};
 use super::answer::{Forms, Refused, redirect, status_of};
 use super::login::{SWITCH_PATH, after_login};
 use super::pages::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
-    SendsTo, SwitchAccount,
+    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText,
+    LoginError as Shown, ScopeView, SendsTo, SwitchAccount,
 };
 use super::request::{form, form_pairs, pairs};
 use super::{Shared, Web};
@@ -24,7 +24,7 @@ use crate::oauth::{ErrorCode, OauthError};
 pub(super) const CONSENT_PATH: &str = "/consent";
 
 /// The longest request; a `client_id` alone may have 4 KiB.
-const MAX_REQUEST: usize = 15 * 1024;
+pub(super) const MAX_REQUEST: usize = 15 * 1024;
 
 /// GET /oauth2/authorize
 pub(super) async fn get(
@@ -59,13 +59,19 @@ async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response 
         Err(error) => return web.refuse(headers, answer_to, &error).await,
     };
     let must_log_in = web.provider.must_log_in(&request, current.as_ref());
+    let is_other = current
+        .as_ref()
+        .is_some_and(|current| web.provider.is_somebody_else(&request, current));
     let current = current.filter(|_| !must_log_in);
     match (current, request.prompt.none) {
         (None, true) => {
             let error = OauthError::new(ErrorCode::LoginRequired, "nobody is logged in here");
             web.refuse(headers, answer_to, &error).await
         }
-        (None, false) => web.login_page(headers, &request, &raw_request, None, None),
+        (None, false) => {
+            let error = is_other.then_some(Shown::OtherAccount);
+            web.login_page(headers, &request, &raw_request, None, error)
+        }
         (Some(_), true) => {
             let error = OauthError::new(ErrorCode::ConsentRequired, "the person must be asked");
             web.refuse(headers, answer_to, &error).await
@@ -99,7 +105,7 @@ async fn ask(
         action: CONSENT_PATH.to_owned(),
         request: raw_request.to_owned(),
         ticket: question.ticket,
-        switch_account: Some(SwitchAccount {
+        switch_account: request.hinted.is_none().then(|| SwitchAccount {
             action: SWITCH_PATH.to_owned(),
             csrf: web.provider.form_token(&form_cookie),
             continue_to: raw_request.to_owned(),
@@ -107,7 +113,7 @@ async fn ask(
     };
     let html = web
         .pages()
-        .render_consent(&page, &web.locale(headers, None));
+        .render_consent(&page, &web.locale(headers, request.ui_locales.as_deref()));
     let mut response = web.page(StatusCode::OK, html, &Forms::Anywhere);
     if is_new {
         web.set_form_cookie(&mut response, &form_cookie);
@@ -184,7 +190,11 @@ pub(super) async fn check(
     }
 }
 
-async fn session(web: &Web, headers: &HeaderMap) -> Result<Option<CurrentSession>, OauthError> {
+/// Who is logged in here.
+pub(super) async fn session(
+    web: &Web,
+    headers: &HeaderMap,
+) -> Result<Option<CurrentSession>, OauthError> {
     match web.session_cookie(headers) {
         Some(cookie) => Ok(web.provider.current_session(cookie).await?),
         None => Ok(None),
@@ -199,7 +209,7 @@ impl Web {
         request: &AuthorizationRequest,
         answer: Answer,
     ) -> Response {
-        let locale = self.locale(headers, None);
+        let locale = self.locale(headers, request.ui_locales.as_deref());
         match answer {
             Answer::Redirect(to) => redirect(&to),
             Answer::Show(Ok(code)) => {

@@ -50,12 +50,14 @@ impl Web {
             client: Some(client_view(&request.client)),
         };
         let status = match error {
-            None | Some(Shown::WrongPassword | Shown::Missing(_)) => StatusCode::OK,
+            None | Some(Shown::WrongPassword | Shown::OtherAccount | Shown::Missing(_)) => {
+                StatusCode::OK
+            }
             Some(Shown::TooManyTries { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Some(Shown::TryAgain) => StatusCode::SERVICE_UNAVAILABLE,
             Some(Shown::Expired) => StatusCode::BAD_REQUEST,
         };
-        let locale = self.locale(headers, None);
+        let locale = self.locale(headers, request.ui_locales.as_deref());
         let html = self.pages().render_login(&page, &locale);
         let mut response = self.page(status, html, &forms_to(&request.answer_to));
         if is_new {
@@ -164,7 +166,7 @@ pub(super) async fn switch(
 }
 
 /// Whether the form was made for this browser.
-fn is_our_form(web: &Web, headers: &HeaderMap, params: &Params) -> bool {
+pub(super) fn is_our_form(web: &Web, headers: &HeaderMap, params: &Params) -> bool {
     let (cookie, is_new) = web.form_cookie(headers);
     let expected = web.provider.form_token(&cookie);
     !is_new

@@ -9,6 +9,7 @@ mod cookies;
 mod discovery;
 mod explained;
 mod login;
+mod logout;
 pub mod ops;
 pub mod pages;
 mod probe;

@@ -12,6 +12,7 @@ mod client;
 mod consent;
 pub mod current;
 mod login;
+mod logout;
 mod notices;
 mod samples;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use self::client::{ClientKind, ClientMetadata, ClientView, display_name};
 pub use self::consent::{ConsentPage, ScopeView, SendsTo, SwitchAccount};
 use self::login::LoginContext;
 pub use self::login::{LoginError, LoginPage, MissingField};
+pub use self::logout::{BackLink, LoggedOutPage, LogoutPage};
 pub use self::notices::{CodePage, ErrorLink, ErrorPage, ErrorTitle, LinkText};
 pub use self::theme::StyleError;
 use super::texts::{self, Language, Locale, TextsError};
@@ -46,6 +48,11 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("base.html", include_str!("../../templates/base.html")),
     ("login.html", include_str!("../../templates/login.html")),
     ("consent.html", include_str!("../../templates/consent.html")),
+    ("logout.html", include_str!("../../templates/logout.html")),
+    (
+        "logged-out.html",
+        include_str!("../../templates/logged-out.html"),
+    ),
     ("error.html", include_str!("../../templates/error.html")),
     ("code.html", include_str!("../../templates/code.html")),
     ("style.css", include_str!("../../templates/style.css")),
@@ -154,6 +161,26 @@ impl Pages {
         self.render("consent.html", context, Some(&page.client), locale)
     }
 
+    /// The logout page.
+    ///
+    /// # Errors
+    /// If an operator's template fails on these values.
+    pub fn render_logout(&self, page: &LogoutPage, locale: &Locale) -> Result<String, PagesError> {
+        self.render("logout.html", page, page.client.as_ref(), locale)
+    }
+
+    /// The page that says that nobody is logged in any more.
+    ///
+    /// # Errors
+    /// If an operator's template fails on these values.
+    pub fn render_logged_out(
+        &self,
+        page: &LoggedOutPage,
+        locale: &Locale,
+    ) -> Result<String, PagesError> {
+        self.render("logged-out.html", page, None, locale)
+    }
+
     /// The error page.
     ///
     /// # Errors
@@ -204,6 +231,12 @@ impl Pages {
             }
             for page in samples::consent() {
                 self.render_consent(&page, locale)?;
+            }
+            for page in samples::logout() {
+                self.render_logout(&page, locale)?;
+            }
+            for page in samples::logged_out() {
+                self.render_logged_out(&page, locale)?;
             }
             for page in samples::error() {
                 self.render_error(&page, locale)?;

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::answer::{Refused, wants_page};
-use super::{Shared, Web, authorize, discovery, login, register, token, userinfo};
+use super::{Shared, Web, authorize, discovery, login, logout, register, token, userinfo};
 use crate::oauth::discovery::{METADATA_PATH, OPENID_CONFIGURATION_PATH, path};
 
 /// The longest path and query; a `client_id` alone may have 4 KiB.
@@ -28,6 +28,8 @@ pub fn router(web: Web) -> Router {
         .route(path::REVOKE, post(token::revoke))
         .route(path::INTROSPECT, post(token::introspect))
         .route(path::USERINFO, get(userinfo::get).post(userinfo::post))
+        .route(path::LOGOUT, get(logout::get).post(logout::post))
+        .route(logout::LOGOUT_PATH, post(logout::confirm))
         .route(login::LOGIN_PATH, get(login::get).post(login::post))
         .route(login::SWITCH_PATH, post(login::switch))
         .route(authorize::CONSENT_PATH, post(authorize::decide))

@@ -3,6 +3,7 @@
 //!
 //! What is signed, and for whom, is for `oauth`.
 
+mod issued;
 pub mod registration;
 
 use std::sync::{Arc, PoisonError, RwLock};

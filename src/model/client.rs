@@ -68,6 +68,9 @@ pub struct ClientMetadata {
     pub client_uri: Option<Url>,
     /// Where answers may go, compared as text but for a loopback port (RFC 8252 §7.3).
     pub redirect_uris: Vec<String>,
+    /// Where people may go once they have logged out (RP-Initiated Logout §3.1), compared as text.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub post_logout_redirect_uris: Vec<String>,
     /// How it proves itself at the token endpoint.
     pub token_endpoint_auth_method: AuthMethod,
     /// The grants it will use.

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use super::Provider;
-use crate::model::Scope;
+use super::claims::ACR;
+use crate::model::{Claim, Scope};
 
 /// Where RFC 8414 §3 puts the document.
 pub const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
@@ -17,10 +18,28 @@ pub mod path {
     pub const AUTHORIZE: &str = "/oauth2/authorize";
     pub const INTROSPECT: &str = "/oauth2/introspect";
     pub const JWKS: &str = "/oauth2/jwks";
+    pub const LOGOUT: &str = "/oauth2/logout";
     pub const REGISTER: &str = "/oauth2/register";
     pub const REVOKE: &str = "/oauth2/revoke";
     pub const TOKEN: &str = "/oauth2/token";
     pub const USERINFO: &str = "/oauth2/userinfo";
+}
+
+fn claims_supported() -> Vec<&'static str> {
+    let of_tokens = [
+        "iss",
+        "sub",
+        "aud",
+        "iat",
+        "exp",
+        "auth_time",
+        "nonce",
+        "at_hash",
+        "acr",
+        "amr",
+    ];
+    let of_people = Claim::ALL.into_iter().map(Claim::as_str);
+    of_tokens.into_iter().chain(of_people).collect()
 }
 
 impl Provider {
@@ -47,6 +66,8 @@ impl Provider {
             "userinfo_endpoint": http.url_of(path::USERINFO),
             "revocation_endpoint": http.url_of(path::REVOKE),
             "introspection_endpoint": http.url_of(path::INTROSPECT),
+            // RP-Initiated Logout §2.1
+            "end_session_endpoint": http.url_of(path::LOGOUT),
             "scopes_supported": self.scopes_supported(),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query", "fragment"],
@@ -59,11 +80,9 @@ impl Provider {
             "authorization_response_iss_parameter_supported": true,
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
-            "claims_supported": [
-                "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "at_hash", "amr",
-                "preferred_username",
-            ],
-            "claims_parameter_supported": false,
+            "acr_values_supported": [ACR],
+            "claims_supported": claims_supported(),
+            "claims_parameter_supported": true,
             "request_parameter_supported": false,
             // OIDC Discovery §3: where it is left out, it counts as true
             "request_uri_parameter_supported": false,
@@ -95,7 +114,7 @@ impl Provider {
             .map(|host| self.accounts.enforced_scopes(host))
             .collect();
         let is_on = |scope: &&str| match *scope {
-            Scope::OPENID | Scope::OFFLINE_ACCESS => true,
+            Scope::OPENID | Scope::PROFILE | Scope::OFFLINE_ACCESS => true,
             xmpp => enforced.iter().any(|scopes| scopes.contains(xmpp)),
         };
         Scope::KNOWN.into_iter().filter(is_on).collect()

@@ -36,6 +36,7 @@ pub enum ErrorCode {
     SlowDown,
     TemporarilyUnavailable,
     UnauthorizedClient,
+    UnmetAuthenticationRequirements,
     UnsupportedGrantType,
     UnsupportedResponseType,
 }
@@ -61,6 +62,7 @@ impl ErrorCode {
             Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
         }

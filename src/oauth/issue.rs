@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use jid::BareJid;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
+};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use super::claims::ACR;
 use super::{OauthError, Provider};
 use crate::clock::Timestamp;
 use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet};
@@ -32,7 +36,11 @@ struct IdTokenClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     at_hash: String,
+    acr: &'a str,
     amr: [&'a str; 1],
+    /// What the `claims` parameter asked for.
+    #[serde(flatten)]
+    about: Map<String, Value>,
 }
 
 impl Provider {
@@ -77,6 +85,10 @@ impl Provider {
         if !pair.stored.scopes.contains(Scope::OPENID) {
             return Ok(None);
         }
+        let told = grant
+            .id_token_claims
+            .iter()
+            .filter(|claim| !claim.is_of_profile() || pair.stored.scopes.contains(Scope::PROFILE));
         let claims = IdTokenClaims {
             iss: self.config.http.issuer(),
             sub: subject(&grant.account),
@@ -86,7 +98,9 @@ impl Provider {
             auth_time: grant.auth_time,
             nonce: grant.nonce.as_deref(),
             at_hash: half_sha256_text(pair.access_token.expose()),
+            acr: ACR,
             amr: ["pwd"],
+            about: self.claims_of(&grant.account, &told.collect()).await,
         };
         Ok(Some(self.keys.sign(&claims).await?))
     }
@@ -117,6 +131,13 @@ pub(super) fn subject(account: &BareJid) -> String {
     format!("xmpp:{localpart}@{domain}")
 }
 
+/// The account that such a URI stands for.
+pub(super) fn account_of(subject: &str) -> Option<BareJid> {
+    let text = percent_decode_str(subject.strip_prefix("xmpp:")?);
+    let account: BareJid = text.decode_utf8().ok()?.parse().ok()?;
+    account.node().is_some().then_some(account)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,7 +149,9 @@ mod tests {
             ("jürgen@exämple.com", "xmpp:j%C3%BCrgen@ex%C3%A4mple.com"),
             ("a%41?b#c@[::1]", "xmpp:a%2541%3Fb%23c@[::1]"),
         ] {
-            assert_eq!(subject(&account.parse().unwrap()), uri);
+            let account = account.parse().unwrap();
+            assert_eq!(subject(&account), uri);
+            assert_eq!(account_of(uri), Some(account));
         }
     }
 }

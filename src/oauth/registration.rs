@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::clients::{ClientIdClaims, MAX_CLIENT_ID};
-use super::redirect_uri::check_registrable;
+use super::redirect_uri::{OUT_OF_BAND, check_registrable};
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
 use crate::keys::registration;
@@ -64,6 +64,7 @@ struct Requested {
     client_name: Option<String>,
     client_uri: Option<String>,
     redirect_uris: Option<Vec<String>>,
+    post_logout_redirect_uris: Option<Vec<String>>,
     token_endpoint_auth_method: Option<String>,
     grant_types: Option<Vec<String>>,
     response_types: Option<Vec<String>>,
@@ -155,6 +156,11 @@ fn check_metadata(body: &[u8]) -> Result<ClientMetadata, OauthError> {
             application_type,
             client_uri.as_ref(),
         )?,
+        post_logout_redirect_uris: check_post_logout_redirect_uris(
+            requested.post_logout_redirect_uris.unwrap_or_default(),
+            application_type,
+            client_uri.as_ref(),
+        )?,
         token_endpoint_auth_method: check_auth_method(
             requested.token_endpoint_auth_method.as_deref(),
         )?,
@@ -205,6 +211,25 @@ fn check_redirect_uris(
     for uri in &uris {
         check_registrable(uri, application_type, client_uri)
             .map_err(|why| wrong(format!("redirect_uris: {} {why}", cut(uri))))?;
+    }
+    Ok(uris)
+}
+
+/// What holds for redirect URIs: people are sent there, too (RP-Initiated Logout §3.1).
+fn check_post_logout_redirect_uris(
+    uris: Vec<String>,
+    application_type: ApplicationType,
+    client_uri: Option<&Url>,
+) -> Result<Vec<String>, OauthError> {
+    if uris.len() > 20 {
+        return Err(invalid("post_logout_redirect_uris names more than 20"));
+    }
+    for uri in &uris {
+        let checked = match uri == OUT_OF_BAND {
+            true => Err("is nowhere to go"),
+            false => check_registrable(uri, application_type, client_uri),
+        };
+        checked.map_err(|why| invalid(format!("post_logout_redirect_uris: {} {why}", cut(uri))))?;
     }
     Ok(uris)
 }
@@ -321,6 +346,19 @@ mod tests {
             ("client_name", json!("x".repeat(101))),
             ("redirect_uris", json!([])),
             ("redirect_uris", json!(["javascript:alert(1)"])),
+            (
+                "post_logout_redirect_uris",
+                json!(vec!["https://app.example/"; 21]),
+            ),
+            ("post_logout_redirect_uris", json!(["http://app.example/"])),
+            (
+                "post_logout_redirect_uris",
+                json!(["https://evil.example/"]),
+            ),
+            (
+                "post_logout_redirect_uris",
+                json!(["urn:ietf:wg:oauth:2.0:oob"]),
+            ),
             ("token_endpoint_auth_method", json!("private_key_jwt")),
             ("grant_types", json!(["implicit"])),
             ("response_types", json!(["token"])),

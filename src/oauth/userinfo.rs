@@ -1,10 +1,10 @@
 //! Who the person is (OIDC Core §5.3).
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::issue::subject;
 use super::{ErrorCode, OauthError, Provider};
-use crate::model::Scope;
+use crate::model::{Claim, Scope};
 
 impl Provider {
     /// The claims that an access token opens.
@@ -25,9 +25,12 @@ impl Provider {
             ));
         }
         let account = &access.grant.account;
-        Ok(json!({
-            "sub": subject(&access.grant.account),
-            "preferred_username": account.node().map(jid::NodeRef::as_str),
-        }))
+        let told = Claim::ALL.into_iter().filter(|claim| {
+            // OIDC Core §5.4
+            !claim.is_of_profile() || access.scopes.contains(Scope::PROFILE)
+        });
+        let mut claims = self.claims_of(account, &told.collect()).await;
+        claims.insert("sub".to_owned(), subject(account).into());
+        Ok(claims.into())
     }
 }

@@ -54,6 +54,7 @@ async fn an_id_token_says_who_logged_in_when_and_for_whom() {
         "auth_time": login,
         "nonce": "n-0S6_WzA2Mj",
         "at_hash": half_sha256_text(tokens["access_token"].as_str().unwrap()),
+        "acr": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
         "amr": ["pwd"],
     });
     assert_eq!(verified(&world, &app, &tokens).await, expected);

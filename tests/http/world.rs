@@ -28,6 +28,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) server: Arc<Server>,
     pub(crate) store: Arc<SqliteStore>,
+    pub(crate) keys: Arc<Keyring>,
     pub(crate) provider: Arc<Provider>,
     pub(crate) issuer: String,
     /// Where it listens: the issuer, unless a test's settings name another.
@@ -85,11 +86,12 @@ impl World {
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&clock) as _,
         );
+        let keys = keys.await.unwrap();
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
             store: Arc::clone(&store) as _,
             accounts: Arc::clone(&server) as _,
-            keys: keys.await.unwrap(),
+            keys: Arc::clone(&keys),
             clock: Arc::clone(&clock) as _,
             random: Arc::new(OsRandom),
         });
@@ -105,6 +107,7 @@ impl World {
             clock,
             server,
             store,
+            keys,
             provider,
             issuer: config.http.issuer().to_owned(),
             base,

@@ -2,8 +2,9 @@
 //! with when they are read.
 
 use super::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage,
-    ErrorTitle, LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount,
+    BackLink, ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage,
+    ErrorTitle, LinkText, LoggedOutPage, LoginError, LoginPage, LogoutPage, MissingField,
+    ScopeView, SendsTo, SwitchAccount,
 };
 
 fn full_client() -> ClientView {
@@ -49,6 +50,7 @@ pub(super) fn login() -> Vec<LoginPage> {
         full(LoginError::TooManyTries { seconds: 30 }),
         full(LoginError::TooManyTries { seconds: 600 }),
         full(LoginError::Expired),
+        full(LoginError::OtherAccount),
         full(LoginError::Missing(MissingField::Username)),
         full(LoginError::Missing(MissingField::Password)),
         bare,
@@ -93,6 +95,40 @@ pub(super) fn consent() -> Vec<ConsentPage> {
         ..bare.clone()
     };
     vec![full, by_code, bare]
+}
+
+pub(super) fn logout() -> Vec<LogoutPage> {
+    let bare = LogoutPage {
+        client: None,
+        account: None,
+        action: "/logout".into(),
+        request: "state=x".into(),
+        csrf: "csrf".into(),
+        fault: None,
+    };
+    let full = LogoutPage {
+        client: Some(full_client()),
+        account: Some("alice@example.com".into()),
+        fault: Some("A sentence that helps.".into()),
+        ..bare.clone()
+    };
+    vec![full, bare]
+}
+
+pub(super) fn logged_out() -> Vec<LoggedOutPage> {
+    let back = |sends_to| LoggedOutPage {
+        back: Some(BackLink {
+            href: "https://app.example/bye?state=x".into(),
+            sends_to,
+        }),
+        fault: None,
+    };
+    let bare = LoggedOutPage {
+        back: None,
+        fault: Some("A sentence that helps.".into()),
+    };
+    let host = SendsTo::new("https://app.example/bye");
+    vec![back(host), back(SendsTo::ThisDevice), bare]
 }
 
 pub(super) fn error() -> Vec<ErrorPage> {

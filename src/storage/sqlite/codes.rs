@@ -22,8 +22,8 @@ pub(super) fn save(
         db,
         "INSERT INTO codes (hash, grant_id, client_id, host, localpart, scopes, redirect_uri,
              challenge_method, challenge, nonce, auth_time, generation, issued_at, expires_at,
-             gone_at)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14
+             gone_at, id_token_claims)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?16
          WHERE EXISTS (SELECT 1 FROM browser_sessions
                        WHERE hash = ?15 AND host = ?4 AND localpart = ?5)",
         (
@@ -42,6 +42,7 @@ pub(super) fn save(
             code.issued_at.as_unix(),
             code.expires_at.as_unix(),
             session.as_bytes(),
+            rows::claims_text(&code.id_token_claims),
         ),
     )
     .map(|saved| saved > 0)
@@ -51,7 +52,7 @@ pub(super) fn find(db: &Connection, hash: &TokenHash) -> Result<Option<Authoriza
     rows::find(
         db,
         "SELECT grant_id, client_id, host, localpart, scopes, redirect_uri, challenge_method,
-             challenge, nonce, auth_time, generation, issued_at, expires_at
+             challenge, nonce, auth_time, generation, issued_at, expires_at, id_token_claims
          FROM codes WHERE hash = ?",
         [hash.as_bytes()],
         code,
@@ -119,6 +120,7 @@ fn code(row: &Row<'_>) -> Result<AuthorizationCode> {
         redirect_uri: row.get(5)?,
         code_challenge,
         nonce: row.get(8)?,
+        id_token_claims: rows::claims(row, 13)?,
         auth_time: rows::moment(row, 9)?,
         generation: rows::generation(row, 10)?,
         issued_at: rows::moment(row, 11)?,

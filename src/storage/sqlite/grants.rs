@@ -81,8 +81,8 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
     rows::change(
         db,
         "INSERT INTO grants (grant_id, host, localpart, client_no, client_name, scopes, created_at,
-             auth_time, nonce, generation, ended_at, end_reason)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             auth_time, nonce, generation, ended_at, end_reason, id_token_claims)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             grant.id.as_str(),
             grant.account.domain().as_str(),
@@ -96,6 +96,7 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
             grant.generation.as_ref().map(Generation::as_str),
             grant.ended.map(|(at, _)| at.as_unix()),
             grant.ended.map(|(_, reason)| reason.as_str()),
+            rows::claims_text(&grant.id_token_claims),
         ),
     )?;
     Ok(db.last_insert_rowid())

@@ -24,7 +24,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_5];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
@@ -139,6 +139,12 @@ CREATE TABLE secrets (
 -- One row, for the health check to write.
 CREATE TABLE checks (done INTEGER NOT NULL) STRICT;
 INSERT INTO checks VALUES (0);
+";
+
+/// What the `claims` parameter asked for; `NULL` for nothing.
+const VERSION_5: &str = "
+ALTER TABLE codes ADD COLUMN id_token_claims TEXT;
+ALTER TABLE grants ADD COLUMN id_token_claims TEXT;
 ";
 
 /// Opens or makes the file, for the one connection that writes.
