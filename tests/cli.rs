@@ -15,7 +15,7 @@ use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::config;
 use xmpp_oauth::model::{
     ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, ClaimSet, Client, ClientId,
-    ClientMetadata, EndReason, Grant, GrantId, GrantType, Pair, ResponseType,
+    ClientMetadata, EndReason, Grant, GrantId, GrantType, Pair, ResponseType, SubjectType,
 };
 use xmpp_oauth::secrets::TokenHash;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -71,6 +71,8 @@ fn client(name: &str) -> Client {
             client_uri: Some("https://client.example/".parse().unwrap()),
             redirect_uris: vec!["https://client.example/cb".to_owned()],
             post_logout_redirect_uris: Vec::new(),
+            subject_type: SubjectType::Public,
+            sector_identifier_uri: None,
             token_endpoint_auth_method: AuthMethod::None,
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             response_types: vec![ResponseType::Code],

@@ -56,6 +56,8 @@ mod login;
 mod logout;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/pairwise.rs"]
+mod pairwise;
 #[path = "http/pkce.rs"]
 mod pkce;
 #[path = "http/prompts.rs"]

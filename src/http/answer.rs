@@ -245,7 +245,7 @@ impl Web {
 }
 
 /// A protocol's description as a person's sentence.
-pub(super) fn sentence(description: &str) -> String {
+fn sentence(description: &str) -> String {
     let mut rest = description.chars();
     let first = rest.next().map(char::to_uppercase);
     let mut text: String = first.into_iter().flatten().chain(rest).collect();

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::form_urlencoded;
 
-use super::answer::{Forms, Refused, redirect, sentence, status_of};
+use super::answer::{Forms, Refused, redirect, status_of};
 use super::authorize::{MAX_REQUEST, client_view, session};
 use super::login::is_our_form;
 use super::pages::{BackLink, LoggedOutPage, LogoutPage, SendsTo};
@@ -121,7 +121,7 @@ async fn check(
 
 fn fault(request: &LogoutRequest) -> (StatusCode, Option<String>) {
     match &request.fault {
-        Some(error) => (status_of(error), Some(sentence(&error.description))),
+        Some(error) => (status_of(error), Some(error.description.clone())),
         None => (StatusCode::OK, None),
     }
 }

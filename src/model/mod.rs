@@ -11,7 +11,9 @@ mod session;
 mod token;
 
 pub use claims::{Claim, ClaimSet, Profile};
-pub use client::{ApplicationType, AuthMethod, Client, ClientMetadata, GrantType, ResponseType};
+pub use client::{
+    ApplicationType, AuthMethod, Client, ClientMetadata, GrantType, ResponseType, SubjectType,
+};
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
 pub use grant::{EndReason, Grant};
 pub use ids::{ClientId, Generation, GrantId};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use url::form_urlencoded;
 
 use super::claims::{Wanted, check_claims};
-use super::issue::account_of;
 use super::redirect_uri::{self, RedirectKind};
+use super::subject::account_of;
 use super::{ErrorCode, OauthError, Params, Provider, Repeated};
 use crate::model::{
     ClaimSet, Client, CodeChallenge, CodeChallengeMethod, ResponseType, Scope, ScopeSet,

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use super::authorize::{Answer, AuthorizationRequest};
-use super::issue::subject;
 use super::login::CurrentSession;
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
@@ -61,7 +60,7 @@ impl Provider {
             .login_hint
             .as_deref()
             .filter(|_| request.prompt.none);
-        hinted.is_some_and(|sub| *sub != subject(account))
+        hinted.is_some_and(|sub| *sub != self.subject_for(&request.client.metadata, account))
             || guessed
                 .and_then(|hint| self.account_named(hint))
                 .is_some_and(|guessed| guessed != *account)

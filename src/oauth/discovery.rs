@@ -78,7 +78,7 @@ impl Provider {
             "code_challenge_methods_supported": challenge_methods,
             // RFC 9207 §3
             "authorization_response_iss_parameter_supported": true,
-            "subject_types_supported": ["public"],
+            "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
             "acr_values_supported": [ACR],
             "claims_supported": claims_supported(),

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use jid::BareJid;
-use percent_encoding::{
-    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
-};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::claims::ACR;
+use super::userinfo::claims_open_to;
 use super::{OauthError, Provider};
 use crate::clock::Timestamp;
 use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet};
@@ -79,19 +76,18 @@ impl Provider {
     /// The id_token that goes with an access token, where `openid` was granted.
     pub(super) async fn id_token(
         &self,
+        client: &Client,
         grant: &Grant,
         pair: &NewPair,
     ) -> Result<Option<String>, OauthError> {
         if !pair.stored.scopes.contains(Scope::OPENID) {
             return Ok(None);
         }
-        let told = grant
-            .id_token_claims
-            .iter()
-            .filter(|claim| !claim.is_of_profile() || pair.stored.scopes.contains(Scope::PROFILE));
+        let open = claims_open_to(&client.metadata, &pair.stored.scopes);
+        let told = open.intersection(&grant.id_token_claims);
         let claims = IdTokenClaims {
             iss: self.config.http.issuer(),
-            sub: subject(&grant.account),
+            sub: self.subject_for(&client.metadata, &grant.account),
             aud: grant.client_id.as_str(),
             iat: pair.stored.issued_at,
             exp: pair.stored.issued_at + ID_TOKEN_TTL,
@@ -100,58 +96,8 @@ impl Provider {
             at_hash: half_sha256_text(pair.access_token.expose()),
             acr: ACR,
             amr: ["pwd"],
-            about: self.claims_of(&grant.account, &told.collect()).await,
+            about: self.claims_of(&grant.account, &told).await,
         };
         Ok(Some(self.keys.sign(&claims).await?))
-    }
-}
-
-/// What a localpart may bear in a URI as it is (RFC 5122 §2.2 `nodeid`).
-const LOCALPART: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=');
-
-/// `sub`: the account as a URI (RFC 5122).
-pub(super) fn subject(account: &BareJid) -> String {
-    let localpart = account.node().map(AsRef::as_ref).unwrap_or_default();
-    let localpart = utf8_percent_encode(localpart, LOCALPART);
-    // of a domain's ASCII, all is allowed
-    let domain = utf8_percent_encode(account.domain().as_str(), CONTROLS);
-    format!("xmpp:{localpart}@{domain}")
-}
-
-/// The account that such a URI stands for.
-pub(super) fn account_of(subject: &str) -> Option<BareJid> {
-    let text = percent_decode_str(subject.strip_prefix("xmpp:")?);
-    let account: BareJid = text.decode_utf8().ok()?.parse().ok()?;
-    account.node().is_some().then_some(account)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subject_is_a_uri_whatever_the_account_is_called() {
-        for (account, uri) in [
-            ("alice@example.com", "xmpp:alice@example.com"),
-            ("jürgen@exämple.com", "xmpp:j%C3%BCrgen@ex%C3%A4mple.com"),
-            ("a%41?b#c@[::1]", "xmpp:a%2541%3Fb%23c@[::1]"),
-        ] {
-            let account = account.parse().unwrap();
-            assert_eq!(subject(&account), uri);
-            assert_eq!(account_of(uri), Some(account));
-        }
     }
 }

@@ -26,6 +26,7 @@ pub mod redirect_uri;
 pub mod registration;
 pub mod revoke;
 pub mod sessions;
+mod subject;
 pub mod token;
 pub mod userinfo;
 
@@ -79,6 +80,8 @@ pub struct Provider {
     random: Arc<dyn Random>,
     /// Signs consent tickets and login forms; lives in the store so that open pages survive a restart.
     form_key: [u8; 32],
+    /// Makes pairwise subjects, which must stay what they are.
+    subject_key: [u8; 32],
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
@@ -101,9 +104,12 @@ impl Provider {
         let mut fresh = [0; 32];
         on.random.fill(&mut fresh);
         let form_key = on.store.secret("forms", &fresh).await?;
+        on.random.fill(&mut fresh);
+        let subject_key = on.store.secret("subjects", &fresh).await?;
         let limits = &on.config.limits;
         Ok(Self {
             form_key,
+            subject_key,
             tokens: EpochCache::new(limits.cached_tokens),
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),

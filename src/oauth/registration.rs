@@ -12,6 +12,7 @@ use crate::keys::registration;
 use crate::limits::{AddressKey, RetryAfter};
 use crate::model::{
     ApplicationType, AuthMethod, ClientId, ClientMetadata, GrantType, ResponseType, ScopeSet,
+    SubjectType,
 };
 use crate::secrets::{Secret, random_text};
 
@@ -69,6 +70,8 @@ struct Requested {
     grant_types: Option<Vec<String>>,
     response_types: Option<Vec<String>>,
     application_type: Option<String>,
+    subject_type: Option<String>,
+    sector_identifier_uri: Option<String>,
     scope: Option<String>,
     logo_uri: Option<String>,
     policy_uri: Option<String>,
@@ -149,7 +152,12 @@ fn check_metadata(body: &[u8]) -> Result<ClientMetadata, OauthError> {
     let client_uri = https_url("client_uri", requested.client_uri.as_deref())?;
     let grant_types = check_grant_types(requested.grant_types.as_deref())?;
     check_response_types(requested.response_types.as_deref())?;
-    Ok(ClientMetadata {
+    let subject_type = check_subject_type(requested.subject_type.as_deref())?;
+    let sector_identifier_uri = https_url(
+        "sector_identifier_uri",
+        requested.sector_identifier_uri.as_deref(),
+    )?;
+    let metadata = ClientMetadata {
         client_name: check_name(requested.client_name.as_deref(), client_uri.as_ref())?,
         redirect_uris: check_redirect_uris(
             requested.redirect_uris.unwrap_or_default(),
@@ -175,7 +183,46 @@ fn check_metadata(body: &[u8]) -> Result<ClientMetadata, OauthError> {
         software_id: short("software_id", requested.software_id)?,
         software_version: short("software_version", requested.software_version)?,
         client_uri,
-    })
+        subject_type,
+        sector_identifier_uri,
+    };
+    check_sector(&metadata)?;
+    Ok(metadata)
+}
+
+fn check_subject_type(name: Option<&str>) -> Result<SubjectType, OauthError> {
+    match name {
+        None | Some("public") => Ok(SubjectType::Public),
+        Some("pairwise") => Ok(SubjectType::Pairwise),
+        Some(_) => Err(invalid("subject_type must be public or pairwise")),
+    }
+}
+
+/// OIDC Core §8.1: a sector is a host that has all redirect URIs, or that lists them in a document. That
+/// document is not fetched, so it can say no more than the redirect URIs do.
+fn check_sector(metadata: &ClientMetadata) -> Result<(), OauthError> {
+    let host = |uri: &String| {
+        let url = Url::parse(uri).ok().filter(|url| url.scheme() == "https");
+        url.and_then(|url| url.host_str().map(str::to_owned))
+    };
+    let mut hosts: Vec<_> = metadata.redirect_uris.iter().map(host).collect();
+    hosts.dedup();
+    let one = match hosts.as_slice() {
+        [Some(one)] => Some(one.as_str()),
+        _ => None,
+    };
+    if metadata.subject_type == SubjectType::Pairwise && one.is_none() {
+        return Err(invalid(
+            "subject_type pairwise needs redirect_uris that are https and all on one host",
+        ));
+    }
+    let named = metadata.sector_identifier_uri.as_ref();
+    match named.map(|url| url.host_str()) {
+        Some(named) if named != one => Err(invalid(
+            "sector_identifier_uri must be on the one host of all redirect_uris: it is not fetched here",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// People see the name: it must be there, or be the host of the home page.
@@ -362,6 +409,12 @@ mod tests {
             ("token_endpoint_auth_method", json!("private_key_jwt")),
             ("grant_types", json!(["implicit"])),
             ("response_types", json!(["token"])),
+            ("subject_type", json!("private")),
+            ("sector_identifier_uri", json!("http://app.example/s.json")),
+            (
+                "sector_identifier_uri",
+                json!("https://other.example/s.json"),
+            ),
             ("scope", json!("a\"b")),
             ("logo_uri", json!("data:image/png,x")),
             ("contacts", json!(vec!["x"; 11])),
@@ -377,6 +430,31 @@ mod tests {
         let said = check(&json!({ "grant_types": ["authorization_code"] })).unwrap();
         assert!(!said.may_use(GrantType::RefreshToken));
         assert!(check(&json!({})).unwrap().may_use(GrantType::RefreshToken));
+    }
+
+    #[test]
+    fn a_pairwise_client_is_on_one_host_which_is_its_sector() {
+        let pairwise = |uris: &[&str]| {
+            check(&json!({
+                "subject_type": "pairwise",
+                "client_uri": null,
+                "application_type": "native",
+                "sector_identifier_uri": "https://app.example/sector.json",
+                "redirect_uris": uris,
+            }))
+        };
+        let one = "https://APP.example:8443/cb";
+        let good = pairwise(&[one, "https://app.example/other"]).unwrap();
+        assert_eq!(good.sector().as_deref(), Some("app.example"));
+        for other in [
+            "https://other.example/cb",
+            "com.example.app:/cb",
+            "http://127.0.0.1/cb",
+        ] {
+            assert!(pairwise(&[one, other]).is_err(), "{other}");
+            assert!(pairwise(&[other]).is_err(), "{other}");
+        }
+        assert_eq!(check(&json!({})).unwrap().sector(), None);
     }
 
     #[test]

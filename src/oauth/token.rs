@@ -65,7 +65,7 @@ impl Provider {
             }
             GrantType::RefreshToken => grants::refresh_token(self, &client, params).await?,
         };
-        self.answer(issued).await
+        self.answer(&client, issued).await
     }
 
     fn check_grant_type(&self, params: &Params, client: &Client) -> Result<GrantType, OauthError> {
@@ -95,10 +95,10 @@ impl Provider {
         Ok(*grant_type)
     }
 
-    async fn answer(&self, issued: Issued) -> Result<TokenAnswer, OauthError> {
+    async fn answer(&self, client: &Client, issued: Issued) -> Result<TokenAnswer, OauthError> {
         let Issued { grant, pair } = issued;
         Ok(TokenAnswer {
-            id_token: self.id_token(&grant, &pair).await?,
+            id_token: self.id_token(client, &grant, &pair).await?,
             token_type: "Bearer",
             expires_in: pair
                 .stored

@@ -87,6 +87,7 @@ cannot-manage = Manage your other apps or the server
 logout-title = Log out
 logout-heading = Log out?
 logout-asked-by = { $client } asks to log you out of { $site }.
+logout-asked-by-host = { $client } ({ $host }) asks to log you out of { $site }.
 logout-asked = An app asks to log you out of { $site }.
 logout-fault-title = Something is wrong with the app’s request
 logout-fault = You can log out all the same, but you will not go back to the app.

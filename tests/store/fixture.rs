@@ -9,7 +9,7 @@ use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::model::{
     ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, Client, ClientId,
     ClientMetadata, CodeChallenge, CodeChallengeMethod, Generation, Grant, GrantId, GrantType,
-    Pair, ResponseType,
+    Pair, ResponseType, SubjectType,
 };
 use xmpp_oauth::secrets::TokenHash;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -49,6 +49,8 @@ pub(crate) fn client(name: &str) -> Client {
             client_uri: Some("https://client.example/".parse().unwrap()),
             redirect_uris: vec!["https://client.example/cb".to_owned()],
             post_logout_redirect_uris: Vec::new(),
+            subject_type: SubjectType::Public,
+            sector_identifier_uri: None,
             token_endpoint_auth_method: AuthMethod::None,
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             response_types: vec![ResponseType::Code],
