@@ -22,6 +22,7 @@ mod main_job;
 mod mischief;
 mod oauthbearer;
 mod played;
+mod profile;
 mod secrecy;
 mod site;
 mod survival;

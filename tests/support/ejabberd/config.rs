@@ -44,6 +44,7 @@ modules:
   mod_disco: {{}}
   mod_ping: {{}}
   mod_roster: {{}}
+  mod_vcard: {{search: false}}
   mod_last: {{}}
   mod_private: {{}}
   mod_register: {{access: all, ip_access: all, allow_modules: all}}
