@@ -172,6 +172,23 @@ async fn an_address_of_another_app_is_not_ones_own() {
 }
 
 #[tokio::test]
+async fn an_id_token_and_a_client_id_must_name_the_same_app() {
+    let world = World::new().await;
+    let app = an_app(&world).await;
+    let other = world.register(json!({})).await;
+    let (mut browser, id_token) = logged_in(&world, &app).await;
+    let fields = [
+        ("id_token_hint", id_token.as_str()),
+        ("client_id", &other.id),
+        ("post_logout_redirect_uri", BYE),
+    ];
+    let page = browser.get(&logout_url(&world, &fields)).await;
+    assert_eq!(page.status, 400, "{}", page.text());
+    let answer = press_log_out(&world, &mut browser, &page).await;
+    assert_eq!(answer.header("location"), None);
+}
+
+#[tokio::test]
 async fn without_an_id_token_the_person_chooses_whether_to_go_to_the_app() {
     let world = World::new().await;
     let app = an_app(&world).await;
