@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use url::form_urlencoded;
 
 use super::answer::{Forms, Refused, redirect, status_of};
-use super::authorize::{MAX_REQUEST, client_view, session};
+use super::authorize::{MAX_REQUEST, client_view};
 use super::login::is_our_form;
 use super::pages::{BackLink, LoggedOutPage, LogoutPage, SendsTo};
 use super::request::{form, form_pairs, pairs};
@@ -30,7 +30,7 @@ pub(super) async fn get(
         Ok(checked) => checked,
         Err(response) => return response,
     };
-    let account = match session(&web, &headers).await {
+    let account = match web.session(&headers).await {
         Ok(Some(current)) => current.session.account.to_string(),
         Ok(None) => return web.logged_out_page(&request, &locale),
         Err(error) => return web.oauth_error_page(&locale, &error),
@@ -53,7 +53,7 @@ pub(super) async fn post(
         Ok(checked) => checked,
         Err(response) => return Ok(response),
     };
-    let account = match session(&web, &headers).await {
+    let account = match web.session(&headers).await {
         Ok(current) => current.map(|current| current.session.account.to_string()),
         Err(error) => return Ok(web.oauth_error_page(&locale, &error)),
     };
@@ -73,7 +73,7 @@ pub(super) async fn confirm(
         Err(response) => return Ok(response),
     };
     if !is_our_form(&web, &headers, &params) {
-        let account = match session(&web, &headers).await {
+        let account = match web.session(&headers).await {
             Ok(current) => current.map(|current| current.session.account.to_string()),
             Err(error) => return Ok(web.oauth_error_page(&locale, &error)),
         };

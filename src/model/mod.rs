@@ -16,7 +16,7 @@ pub use client::{
 };
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
 pub use grant::{EndReason, Grant};
-pub use ids::{ClientId, Generation, GrantId};
+pub use ids::{ClientId, Generation, GrantId, SessionId};
 pub use scope::{Scope, ScopeSet};
 pub use session::{BrowserSession, XmppSession};
 pub use token::{AccessToken, Pair, RefreshToken};

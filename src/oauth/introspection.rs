@@ -82,6 +82,7 @@ impl Provider {
             match access.filter(|access| asker.may_know_of(&access.grant)) {
                 None => json!({ "active": false }),
                 Some(access) => {
+                    self.used(&access, None);
                     let mut answer = self.describe(
                         &access.grant,
                         &access.scopes,

@@ -1,5 +1,6 @@
 //! Making tokens: the pair, and the id_token (OIDC Core §2).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -41,8 +42,9 @@ struct IdTokenClaims<'a> {
 }
 
 impl Provider {
-    /// A new pair for `scopes`; a refresh token comes with it where `with_refresh`.
-    pub(super) fn new_pair(&self, scopes: ScopeSet, with_refresh: bool) -> NewPair {
+    /// A new pair for `scopes`, to be handed `to` an address; a refresh token comes with it where
+    /// `with_refresh`.
+    pub(super) fn new_pair(&self, scopes: ScopeSet, with_refresh: bool, to: IpAddr) -> NewPair {
         let now = self.now();
         let ttl = &self.config.tokens;
         let access = new_token(self.random.as_ref(), TokenKind::Access);
@@ -55,6 +57,7 @@ impl Provider {
                 refresh: refresh.as_deref().map(TokenHash::of),
                 refresh_expires_at: ttl.refresh_token_ttl.map(|ttl| now + ttl),
                 issued_at: now,
+                issued_to: self.kept(to),
             },
             access_token: Secret::new(access),
             refresh_token: refresh.map(Secret::new),

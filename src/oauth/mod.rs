@@ -8,12 +8,15 @@ pub mod access;
 mod account;
 pub mod authorize;
 pub mod bearer;
+pub mod browsers;
 mod cache;
 mod claims;
 pub mod clients;
 pub mod consent;
+mod control;
 pub mod discovery;
 mod error;
+pub mod granted;
 mod grants;
 mod hint;
 pub mod introspection;
@@ -106,6 +109,9 @@ impl Provider {
         let form_key = on.store.secret("forms", &fresh).await?;
         on.random.fill(&mut fresh);
         let subject_key = on.store.secret("subjects", &fresh).await?;
+        if !on.config.audit.addresses {
+            on.store.forget_addresses().await?;
+        }
         let limits = &on.config.limits;
         Ok(Self {
             form_key,

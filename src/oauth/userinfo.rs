@@ -23,6 +23,7 @@ impl Provider {
                 "the access token was not given the scope openid",
             ));
         }
+        self.used(&access, None);
         let account = &access.grant.account;
         let client = self.client(access.grant.client_id.as_str()).await?;
         let client = client.ok_or_else(|| {

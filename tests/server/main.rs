@@ -15,14 +15,17 @@ mod answers;
 
 mod accounts;
 mod check;
+mod control;
 mod demo;
 mod ejabberd;
 mod harness;
 mod main_job;
 mod mischief;
 mod oauthbearer;
+mod other_clients;
 mod played;
 mod profile;
+mod scopes;
 mod secrecy;
 mod site;
 mod survival;

@@ -199,7 +199,7 @@ async fn with_the_component_away_passwords_go_on_and_tokens_have_to_wait() {
 }
 
 /// A session that could be resumed, its connection gone; its id.
-async fn hibernated(site: &Site, token: &str) -> String {
+pub(crate) async fn hibernated(site: &Site, token: &str) -> String {
     let (mut chat, _) = site.session(token).await;
     chat.send_raw(b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
         .await
@@ -212,7 +212,7 @@ async fn hibernated(site: &Site, token: &str) -> String {
 }
 
 /// What the server says to a resumption by this token (XEP-0198 §5).
-async fn resume(site: &Site, token: &str, id: &str) -> String {
+pub(crate) async fn resume(site: &Site, token: &str, id: &str) -> String {
     let mut client = site.connect().await;
     assert_eq!(
         client.oauthbearer(None, Some(token)).await.unwrap(),

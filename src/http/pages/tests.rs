@@ -28,6 +28,10 @@ fn every_page(pages: &Pages) -> Vec<String> {
     let logged_out = samples::logged_out();
     let error = samples::error();
     let code = samples::code();
+    let account = samples::account();
+    let revoke = samples::revoke();
+    let account = account.iter().map(|it| pages.render_account(it, &en));
+    let revoke = revoke.iter().map(|it| pages.render_revoke(it, &en));
     let login = login.iter().map(|it| pages.render_login(it, &en));
     let consent = consent.iter().map(|it| pages.render_consent(it, &en));
     let logout = logout.iter().map(|it| pages.render_logout(it, &en));
@@ -40,6 +44,8 @@ fn every_page(pages: &Pages) -> Vec<String> {
         .chain(logged_out)
         .chain(error)
         .chain(code)
+        .chain(account)
+        .chain(revoke)
         .collect::<Result<_, _>>()
         .unwrap()
 }
@@ -252,6 +258,7 @@ fn every_text_that_a_template_names_exists_and_every_text_is_used() {
     let languages = texts::languages(&[]).unwrap();
     let mut code = String::new();
     for source in [
+        include_str!("account.rs"),
         include_str!("login.rs"),
         include_str!("consent.rs"),
         include_str!("notices.rs"),

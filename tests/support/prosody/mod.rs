@@ -26,6 +26,8 @@ pub(crate) const HOST: &str = "localhost";
 pub(crate) const OTHER_HOST: &str = "other.localhost";
 /// The component's JID.
 pub(crate) const COMPONENT: &str = "oauth.localhost";
+/// Chat rooms (XEP-0045).
+pub(crate) const ROOMS: &str = "rooms.localhost";
 /// The component's secret.
 pub(crate) const SECRET: &str = "secret of the component";
 

@@ -124,7 +124,7 @@ handle_call(_, _, State) ->
 
 handle_cast(hello, #{host := Host} = State) ->
     Scopes = [element(<<"scope">>, [], [{xmlcdata, Scope}])
-              || Scope <- maps:keys(mod_oauth_component_scope:enforced())],
+              || Scope <- mod_oauth_component_scope:enforced()],
     Server = <<"ejabberd ", (ejabberd_option:version())/binary>>,
     ask_for(hello, Host, set,
             account_element(<<"hello">>, [{<<"version">>, ?VERSION}, {<<"server">>, Server}], Scopes)),
