@@ -33,7 +33,7 @@ demo: ## Log alice in by OAUTHBEARER on a real server (AUTO=1: without a person;
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
 test: ## Run every test, against real servers
-	@tools/install build prosody ejabberd browser node
+	@tools/install build prosody ejabberd browser clients
 	$(CARGO) test
 
 check: ## Format, lints, docs, architecture and unit tests: fast, no servers
@@ -48,4 +48,4 @@ test-matrix: ## Run the server scenarios on each supported release
 	@CARGO='$(CARGO)' tools/test-matrix
 
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody ejabberd browser node trees lint
+	@tools/install build prosody ejabberd browser clients trees lint

@@ -187,6 +187,7 @@ impl App {
         doors.spawn(clean_up(
             Arc::clone(&self.store) as _,
             Arc::clone(&self.clock),
+            self.config.audit.keep.unwrap_or_default(),
             stop,
         ));
         tracing::info!(listen = %http.listen, issuer = http.issuer(), "serving");
@@ -270,7 +271,12 @@ const ENDED_KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 *
 const PURGE_STEP: usize = 500;
 
 /// Deletes what serves no purpose any more, in small steps.
-async fn clean_up(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+async fn clean_up(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    events_kept: std::time::Duration,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut pause = std::time::Duration::from_secs(60);
     loop {
         tokio::select! {
@@ -278,7 +284,9 @@ async fn clean_up(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stop: watch:
             () = tokio::time::sleep(pause) => {}
         }
         let now = clock.now();
-        pause = match store.purge(now, now - ENDED_KEPT, PURGE_STEP).await {
+        let events = store.purge_events(now - events_kept, PURGE_STEP).await;
+        let rest = store.purge(now, now - ENDED_KEPT, PURGE_STEP).await;
+        pause = match events.and_then(|events| Ok(events + rest?)) {
             Ok(0) => std::time::Duration::from_secs(60),
             Ok(_) => std::time::Duration::from_millis(200),
             Err(error) => {

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use jid::{DomainPart, DomainRef};
+use jid::{BareJid, DomainPart, DomainRef};
 use url::Url;
 
 use crate::model::{CodeChallengeMethod, GrantType, ResponseType};
@@ -78,6 +78,8 @@ pub struct Component {
 pub struct Xmpp {
     /// Whose accounts may log in.
     pub hosts: Vec<DomainPart>,
+    /// Whose ad-hoc commands reach beyond their own account.
+    pub admins: Vec<BareJid>,
     /// How passwords are checked.
     pub authentication: Authentication,
     /// `[xmpp.c2s]`
@@ -272,6 +274,8 @@ pub struct Limits {
 /// `[audit]`: what is kept about people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Audit {
+    /// How long security events are kept; `None` for not at all.
+    pub keep: Option<Duration>,
     /// Whether the addresses that people and apps come from are kept.
     pub addresses: bool,
 }

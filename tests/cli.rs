@@ -664,3 +664,18 @@ async fn check_finds_a_broken_template_and_a_storage_that_cannot_be_opened() {
     );
     assert!(says.contains("FAIL  storage: "), "{says}");
 }
+
+#[tokio::test]
+async fn all_grants_of_one_client_are_taken_back_and_it_stays_registered() {
+    let program = with_grants().await;
+    let shown = json(&program, &["grants", "show", "g-3", "--json"]).await;
+    let client = shown["client"].as_str().unwrap();
+    let told = done(&program, &["grants", "revoke", "--client", client]).await;
+    let left = json(&program, &["grants", "list", "--json"]).await;
+    let left = left.as_array().unwrap();
+    assert!(left.iter().all(|grant| grant["client"] != client));
+    assert_eq!(told.trim(), format!("revoked {} grants", 3 - left.len()));
+    assert!(!left.is_empty());
+    let clients = column(&program, &["clients", "list", "--json"], "client_name").await;
+    assert_eq!(clients, ["Dino", "Gajim"]);
+}

@@ -322,6 +322,22 @@ fn everything_wrong_is_told_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn an_admin_is_an_account_of_a_served_host() {
+    for wrong in [
+        "admin@elsewhere.example",
+        "example.com",
+        "admin@example.com/desk",
+        "@",
+    ] {
+        refused(
+            "xmpp",
+            &format!("admins = [\"{wrong}\"]"),
+            &["must be an account of one of xmpp.hosts"],
+        );
+    }
+}
+
+#[test]
 fn lengths_of_time_have_a_unit_and_limits() {
     refused(
         "tokens",

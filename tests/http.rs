@@ -26,6 +26,8 @@ mod world;
 mod account;
 #[path = "http/accounts.rs"]
 mod accounts;
+#[path = "http/audit.rs"]
+mod audit;
 #[path = "http/authorize.rs"]
 mod authorize;
 #[path = "http/bad_input.rs"]
@@ -74,6 +76,8 @@ mod redirects;
 mod refresh;
 #[path = "http/registration.rs"]
 mod registration;
+#[path = "http/remembered.rs"]
+mod remembered;
 #[path = "http/revocation.rs"]
 mod revocation;
 #[path = "http/scopes.rs"]

@@ -14,6 +14,9 @@ mod c2s;
 #[path = "link/cam.rs"]
 mod cam;
 
+#[path = "link/commands.rs"]
+mod commands;
+
 #[path = "link/keeping_up.rs"]
 mod keeping_up;
 

@@ -205,7 +205,7 @@ pub(super) fn form_with(page: &str, field: &str, at: &Url) -> Option<(Url, Vec<(
         .split("<input ")
         .skip(1)
         .filter_map(|rest| rest.split('>').next())
-        .filter(|input| input.contains("type=\"hidden\""))
+        .filter(|input| input.contains("type=\"hidden\"") || input.contains(" checked"))
         .filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value")?)))
         .collect();
     Some((action, hidden))
@@ -238,10 +238,16 @@ mod tests {
     fn a_form_is_found_by_its_field_and_read_as_a_browser_would() {
         let page = r#"<form method="post" action="/other"><input name="x"></form>
             <form method="post" action="/login"><input type="hidden" name="continue"
-            value="a=1&amp;b=&quot;2&quot;"><input name="password" type="password"></form>"#;
+            value="a=1&amp;b=&quot;2&quot;"><input type="checkbox" name="on" value="1" checked>
+            <input type="checkbox" name="off" value="1">
+            <input name="password" type="password"></form>"#;
         let at = Url::parse("http://127.0.0.1:1/oauth2/authorize").unwrap();
         let (action, hidden) = form_with(page, "password", &at).unwrap();
         assert_eq!(action.as_str(), "http://127.0.0.1:1/login");
-        assert_eq!(hidden, [("continue".to_owned(), "a=1&b=\"2\"".to_owned())]);
+        let sent = [("continue", "a=1&b=\"2\""), ("on", "1")];
+        assert_eq!(
+            hidden,
+            sent.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
     }
 }

@@ -225,6 +225,9 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
 
 pub(super) fn audit(section: &Section<'_>) -> Audit {
     Audit {
+        keep: section
+            .text("keep", duration_or_none)
+            .unwrap_or(Some(90 * DAY)),
         addresses: section.flag("addresses").unwrap_or(true),
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jid::{BareJid, DomainPart};
 use url::Url;
 
 use super::reader::Section;
@@ -85,6 +86,8 @@ pub(super) fn xmpp(section: &Section<'_>, component: Option<&jid::DomainRef>) ->
     if hosts.as_ref().is_some_and(Vec::is_empty) {
         section.problem("hosts", "must name at least one domain");
     }
+    let hosts = hosts.unwrap_or_default();
+    let admins = section.list("admins", |text| admin(text, &hosts));
     let authentication = section
         .text("authentication", |text| {
             one_of(
@@ -99,17 +102,34 @@ pub(super) fn xmpp(section: &Section<'_>, component: Option<&jid::DomainRef>) ->
     let max_password_checks = section
         .number("max_password_checks", 1..=1000)
         .unwrap_or(16);
-    let hosts = hosts.unwrap_or_default();
     let c2s = section.section("c2s", |section| c2s(section, &hosts));
     Some(Xmpp {
         hosts,
+        admins: admins.unwrap_or_default(),
         authentication,
         c2s,
         max_password_checks,
     })
 }
 
-fn c2s(section: &Section<'_>, hosts: &[jid::DomainPart]) -> C2s {
+/// An account whose `from` nobody but a served host can stamp.
+fn admin(text: &str, hosts: &[DomainPart]) -> Value<BareJid> {
+    let account = text.parse::<BareJid>().ok();
+    let is_served = |jid: &BareJid| {
+        jid.node().is_some()
+            && hosts
+                .iter()
+                .any(|host| host.as_str() == jid.domain().as_str())
+    };
+    account.filter(is_served).ok_or_else(|| {
+        format!(
+            "must be an account of one of xmpp.hosts, such as \"admin@example.com\", not {}",
+            quoted(text)
+        )
+    })
+}
+
+fn c2s(section: &Section<'_>, hosts: &[DomainPart]) -> C2s {
     let address = section.text("address", host_and_port);
     let tls = section
         .text("tls", |text| {

@@ -10,7 +10,8 @@ use super::answer::{Forms, Refused, redirect};
 use super::authorize::client_metadata;
 use super::pages::{
     AccountPage, AppView, BrowserView, ClientKind, ClientMetadata, ClientView, Done, ErrorLink,
-    FormView, LinkText, LoginNotice, Moment, RevokePage, ScopeView, browser_name, display_name,
+    EventView, FormView, LinkText, LoginNotice, Moment, RevokePage, ScopeView, browser_name,
+    display_name,
 };
 use super::request::{form, pairs};
 use super::{Shared, Web};
@@ -29,6 +30,9 @@ pub(super) const APPS_PATH: &str = "/account/apps";
 pub(super) const BROWSERS_PATH: &str = "/account/browsers";
 /// Logs this browser out.
 pub(super) const LOG_OUT_PATH: &str = "/account/logout";
+
+/// How many events are shown.
+const MOST_EVENTS: usize = 20;
 
 /// The longest id in a path.
 const MAX_ID: usize = 64;
@@ -165,6 +169,8 @@ async fn account_page(
     let now = web.provider.now();
     let granted = web.provider.granted(account).await?;
     let browsers = web.provider.browsers(account).await?;
+    let events = web.provider.events(account).await?;
+    let events = events.iter().filter_map(|kept| EventView::new(kept, now));
     let this = session_id(&current.hash);
     let views = browsers.iter().map(|browser| BrowserView {
         log_out: (browser.id != this)
@@ -180,6 +186,7 @@ async fn account_page(
             .collect(),
         revoke_all: APPS_PATH,
         browsers: views.collect(),
+        events: events.take(MOST_EVENTS).collect(),
         log_out: web.action_form(current, LOG_OUT_PATH.to_owned()),
         log_out_all: web.action_form(current, BROWSERS_PATH.to_owned()),
     })

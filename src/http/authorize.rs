@@ -14,12 +14,12 @@ use super::pages::{
 };
 use super::request::{Peer, client_address, form, form_pairs, pairs};
 use super::{Shared, Web};
-use crate::model::{ApplicationType, Client};
+use crate::model::{ApplicationType, Client, ScopeSet};
 use crate::oauth::authorize::{Answer, AnswerTo, AuthorizationRequest, Refusal};
-use crate::oauth::consent::Decision;
+use crate::oauth::consent::{AskAgain, Decision, is_optional};
 use crate::oauth::login::CurrentSession;
 use crate::oauth::redirect_uri::RedirectKind;
-use crate::oauth::{ErrorCode, OauthError};
+use crate::oauth::{ErrorCode, OauthError, Params};
 
 /// Where the consent form is posted.
 pub(super) const CONSENT_PATH: &str = "/consent";
@@ -30,15 +30,17 @@ pub(super) const MAX_REQUEST: usize = 15 * 1024;
 /// GET /oauth2/authorize
 pub(super) async fn get(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    start(&web, &headers, query.unwrap_or_default()).await
+    start(&web, peer, &headers, query.unwrap_or_default()).await
 }
 
 /// POST /oauth2/authorize (OIDC Core §3.1.2.1)
 pub(super) async fn post(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
@@ -46,10 +48,10 @@ pub(super) async fn post(
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish();
-    Ok(start(&web, &headers, query).await)
+    Ok(start(&web, peer, &headers, query).await)
 }
 
-async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response {
+async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) -> Response {
     let request = match check(web, headers, &raw_request).await {
         Ok(request) => request,
         Err(response) => return response,
@@ -64,6 +66,14 @@ async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response 
         .as_ref()
         .is_some_and(|current| web.provider.is_somebody_else(&request, current));
     let current = current.filter(|_| !must_log_in);
+    if let Some(current) = &current {
+        let from = client_address(web, peer, headers);
+        match web.provider.answer_unasked(&request, current, from).await {
+            Ok(Some(answer)) => return web.answer_client(headers, &request, answer),
+            Ok(None) => {}
+            Err(error) => return web.refuse(headers, answer_to, &error.into()).await,
+        }
+    }
     match (current, request.prompt.none) {
         (None, true) => {
             let error = OauthError::new(ErrorCode::LoginRequired, "nobody is logged in here");
@@ -78,31 +88,33 @@ async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response 
             let error = OauthError::new(ErrorCode::ConsentRequired, "the person must be asked");
             web.refuse(headers, answer_to, &error).await
         }
-        (Some(current), false) => ask(web, headers, &request, &raw_request, &current).await,
+        (Some(current), false) => ask(web, headers, &request, &raw_request, &current, false).await,
     }
 }
 
-/// The consent page.
+/// The consent page. `nothing_chosen`: the last answer left nothing.
 async fn ask(
     web: &Web,
     headers: &HeaderMap,
     request: &AuthorizationRequest,
     raw_request: &str,
     current: &CurrentSession,
+    nothing_chosen: bool,
 ) -> Response {
     let question = match web.provider.question(request, raw_request, current) {
         Ok(question) => question,
         Err(error) => return web.refuse(headers, &request.answer_to, &error).await,
     };
-    let scopes = question
-        .scopes
-        .iter()
-        .map(|scope| ScopeView::new(scope.as_str()));
+    let scopes = question.scopes.iter().map(|scope| ScopeView {
+        optional: is_optional(scope, &question.scopes),
+        ..ScopeView::new(scope.as_str())
+    });
     let (form_cookie, is_new) = web.form_cookie(headers);
     let page = ConsentPage {
         client: client_view(&request.client),
         account: current.session.account.to_string(),
         scopes: scopes.collect(),
+        nothing_chosen,
         sends_to: SendsTo::new(&request.answer_to.redirect_uri),
         action: CONSENT_PATH.to_owned(),
         request: raw_request.to_owned(),
@@ -154,6 +166,7 @@ pub(super) async fn decide(
     let decision = Decision {
         ticket: params.get("ticket").unwrap_or(""),
         allowed,
+        chosen: chosen(&params),
         from: client_address(&web, peer, &headers),
     };
     let decided = web
@@ -163,15 +176,31 @@ pub(super) async fn decide(
     Ok(match decided {
         Ok(Ok(answer)) => web.answer_client(&headers, &request, answer),
         // too old, or not this browser's: put the question again rather than guess
-        Ok(Err(not_this_form)) => {
-            tracing::info!(account = %current.session.account, "{not_this_form}");
-            ask(&web, &headers, &request, raw_request, &current).await
+        Ok(Err(why)) => {
+            tracing::info!(account = %current.session.account, "{why}");
+            let nothing_chosen = why == AskAgain::NothingChosen;
+            ask(
+                &web,
+                &headers,
+                &request,
+                raw_request,
+                &current,
+                nothing_chosen,
+            )
+            .await
         }
         Err(error) => {
             web.refuse(&headers, &request.answer_to, &error.into())
                 .await
         }
     })
+}
+
+/// The scopes that were left ticked, where the form has boxes to tick: an operator's own may have none.
+fn chosen(params: &Params) -> Option<ScopeSet> {
+    params.get("choose")?;
+    let ticked = params.names_after("allow:");
+    Some(ticked.filter_map(|scope| scope.parse().ok()).collect())
 }
 
 /// The request that a query or form stands for, or what the person sees instead.

@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 pub use self::account::{
-    AccountPage, AppView, BrowserName, BrowserView, Done, FormView, Moment, RevokePage,
+    AccountPage, AppView, BrowserName, BrowserView, Done, EventView, FormView, Moment, RevokePage,
     browser_name,
 };
 use self::client::ClientContext;

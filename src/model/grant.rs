@@ -73,7 +73,8 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    const ALL: [Self; 10] = [
+    /// Each of them.
+    pub const ALL: [Self; 10] = [
         Self::ClientRevoked,
         Self::OwnerRevoked,
         Self::OperatorRevoked,

@@ -4,6 +4,7 @@
 mod claims;
 mod client;
 mod code;
+mod event;
 mod grant;
 mod ids;
 mod scope;
@@ -15,6 +16,7 @@ pub use client::{
     ApplicationType, AuthMethod, Client, ClientMetadata, GrantType, ResponseType, SubjectType,
 };
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
+pub use event::{Event, EventKind, KeptEvent};
 pub use grant::{EndReason, Grant};
 pub use ids::{ClientId, Generation, GrantId, SessionId};
 pub use scope::{Scope, ScopeSet};

@@ -48,6 +48,8 @@ pub struct AuthorizationRequest {
 pub struct Prompt {
     /// Not at all.
     pub none: bool,
+    /// For their consent, even if they have given it before.
+    pub consent: bool,
     /// Their password, even if they are logged in.
     pub login: bool,
     /// Which account.
@@ -378,7 +380,8 @@ fn check_prompt(params: &Params) -> Result<Prompt, OauthError> {
             "none" => prompt.none = true,
             "login" => prompt.login = true,
             "select_account" => prompt.select_account = true,
-            // consent is always asked for; OIDC Core §3.1.2.1 lets other values be ignored
+            "consent" => prompt.consent = true,
+            // OIDC Core §3.1.2.1 lets other values be ignored
             _ => {}
         }
     }

@@ -1,16 +1,17 @@
-//! A person's yes or no. The consent form carries a ticket that binds it to the browser, the account,
-//! the whole request and the scopes that were shown, so that it is good for nothing else.
+//! A person's yes or no, now or before. The consent form carries a ticket that binds it to the browser,
+//! the account, the whole request and the scopes that were shown, so that it is good for nothing else.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::authorize::{Answer, AuthorizationRequest};
 use super::login::CurrentSession;
+use super::redirect_uri::RedirectKind;
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
 use crate::model::{AuthorizationCode, GrantId, GrantType, Scope, ScopeSet};
 use crate::secrets::{TokenHash, TokenKind, mac_text, new_token, same};
-use crate::storage::StoreError;
+use crate::storage::{GrantFilter, StoreError};
 
 /// How long a consent page may stand open.
 const TICKET_TTL: Duration = Duration::from_secs(1800);
@@ -25,20 +26,44 @@ pub struct Question {
 }
 
 /// What a person answers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Decision<'a> {
     /// The ticket of the form.
     pub ticket: &'a str,
     /// Yes.
     pub allowed: bool,
+    /// Of what was shown, what they left ticked; `None` where there was nothing to tick.
+    pub chosen: Option<ScopeSet>,
     /// The address that it comes from.
     pub from: IpAddr,
 }
 
-/// The ticket is not for this browser, person, request or time.
+/// Why an answer does not count, and the person must be asked again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this consent form is not good any more, or was not made for this browser")]
-pub struct NotThisForm;
+pub enum AskAgain {
+    /// The ticket is not for this browser, person, request or time; or the answer is more than was shown.
+    #[error("this consent form is not good any more, or was not made for this browser")]
+    NotThisForm,
+    /// Nothing is left that an app could be given.
+    #[error("everything was unticked")]
+    NothingChosen,
+}
+
+/// Whether a scope that is shown among these may be left out: not who the person is, which the whole
+/// request is about; not what would come all the same (a refresh token, with an XMPP scope); and not the
+/// only thing that is asked for.
+pub fn is_optional(scope: &Scope, shown: &ScopeSet) -> bool {
+    match scope.as_str() {
+        Scope::OPENID => false,
+        Scope::OFFLINE_ACCESS => !shown.allows_xmpp(),
+        _ => shown.iter().any(|other| other != scope && is_base(other)),
+    }
+}
+
+/// Whether an app can do anything with this scope alone.
+fn is_base(scope: &Scope) -> bool {
+    scope.is_xmpp() || scope.as_str() == Scope::OPENID
+}
 
 impl Provider {
     /// Whether the request must wait for a login (OIDC Core §3.1.2.3).
@@ -115,10 +140,7 @@ impl Provider {
             _ if scope.is_xmpp() => enforced.contains(scope.as_str()),
             _ => true,
         });
-        if !scopes
-            .iter()
-            .any(|scope| scope.is_xmpp() || scope.as_str() == Scope::OPENID)
-        {
+        if !scopes.iter().any(is_base) {
             return Err(match enforced.is_empty() {
                 true => OauthError::new(
                     ErrorCode::TemporarilyUnavailable,
@@ -143,9 +165,9 @@ impl Provider {
         raw_request: &str,
         current: &CurrentSession,
         decision: Decision<'_>,
-    ) -> Result<Result<Answer, NotThisForm>, StoreError> {
-        let Some(scopes) = self.scopes_of_ticket(raw_request, current, decision.ticket) else {
-            return Ok(Err(NotThisForm));
+    ) -> Result<Result<Answer, AskAgain>, StoreError> {
+        let Some(shown) = self.scopes_of_ticket(raw_request, current, decision.ticket) else {
+            return Ok(Err(AskAgain::NotThisForm));
         };
         let issuer = self.config.http.issuer();
         let refused = |error| Ok(Ok(request.answer_to.with_error(issuer, &error)));
@@ -156,17 +178,105 @@ impl Provider {
             ));
         }
         match self.grantable(request, current) {
-            Ok(grantable) if scopes.is_subset(&grantable) => {}
-            Ok(_) => return Ok(Err(NotThisForm)),
+            Ok(grantable) if shown.is_subset(&grantable) => {}
+            Ok(_) => return Ok(Err(AskAgain::NotThisForm)),
             Err(error) => return refused(error),
         }
+        let scopes = match decision.chosen {
+            None => shown,
+            Some(chosen) if chosen.is_subset(&shown) => shown
+                .filtered(|scope| chosen.contains(scope.as_str()) || !is_optional(scope, &shown)),
+            Some(_) => return Ok(Err(AskAgain::NotThisForm)),
+        };
+        if !scopes.iter().any(is_base) {
+            return Ok(Err(AskAgain::NothingChosen));
+        }
+        let code = self
+            .give_code(request, current, scopes, decision.from)
+            .await?;
+        Ok(code.ok_or(AskAgain::NotThisForm))
+    }
+
+    /// The answer to a request that needs no question: the person has allowed this client as much before,
+    /// and has not taken it back. `None`: they must be asked.
+    ///
+    /// Only a client that others cannot pass for is remembered: it proves itself by a secret, or the
+    /// answer goes to its own website (RFC 6749 §10.2, RFC 8252 §8.6).
+    ///
+    /// # Errors
+    /// The store could not be read or written.
+    pub async fn answer_unasked(
+        &self,
+        request: &AuthorizationRequest,
+        current: &CurrentSession,
+        from: IpAddr,
+    ) -> Result<Option<Answer>, StoreError> {
+        let proves_itself = match request.answer_to.kind {
+            RedirectKind::Web => true,
+            RedirectKind::Loopback | RedirectKind::PrivateScheme => {
+                request.client.metadata.is_confidential()
+            }
+            RedirectKind::OutOfBand => false,
+        };
+        let means_another = request.login_hint.as_deref().is_some_and(|hint| {
+            self.account_named(hint).as_ref() != Some(&current.session.account)
+        });
+        if request.prompt.consent || !proves_itself || means_another {
+            return Ok(None);
+        }
+        let Ok(scopes) = self.grantable(request, current) else {
+            return Ok(None);
+        };
+        if !self.has_allowed(request, current, &scopes).await? {
+            return Ok(None);
+        }
+        let answer = self
+            .give_code(request, current, scopes.clone(), from)
+            .await?;
+        // Taken back meanwhile, it was not among the codes that went with it: it stays here.
+        Ok(match self.has_allowed(request, current, &scopes).await? {
+            true => answer,
+            false => None,
+        })
+    }
+
+    /// Whether one live grant of the account to the client covers these scopes.
+    async fn has_allowed(
+        &self,
+        request: &AuthorizationRequest,
+        current: &CurrentSession,
+        scopes: &ScopeSet,
+    ) -> Result<bool, StoreError> {
+        let filter = GrantFilter {
+            account: Some(current.session.account.clone()),
+            client_id: Some(request.client.id.clone()),
+            with_ended: false,
+        };
+        let grants = self.store.grants(&filter).await?;
+        // what was allowed under another password may not have been allowed by its owner
+        let generation = &current.session.generation;
+        Ok(grants
+            .iter()
+            .any(|grant| grant.generation == *generation && scopes.is_subset(&grant.scopes)))
+    }
+
+    /// A code for these scopes. `None`: the browser session has ended meanwhile.
+    async fn give_code(
+        &self,
+        request: &AuthorizationRequest,
+        current: &CurrentSession,
+        scopes: ScopeSet,
+        from: IpAddr,
+    ) -> Result<Option<Answer>, StoreError> {
+        let issuer = self.config.http.issuer();
         let now = self.now();
         let account = &current.session.account;
         if self.rows_of_account.take(account, now).is_err() {
-            return refused(OauthError::new(
+            let error = OauthError::new(
                 ErrorCode::TemporarilyUnavailable,
                 "this account has allowed very many apps just now; try again in some minutes",
-            ));
+            );
+            return Ok(Some(request.answer_to.with_error(issuer, &error)));
         }
         let code = new_token(self.random.as_ref(), TokenKind::Code);
         let record = AuthorizationCode {
@@ -182,19 +292,19 @@ impl Provider {
             id_token_claims: request.id_token_claims.clone(),
             auth_time: current.session.auth_time,
             generation: current.session.generation.clone(),
-            granted_from: self.kept(decision.from),
+            granted_from: self.kept(from),
             issued_at: now,
             expires_at: now + self.config.tokens.authorization_code_ttl,
         };
         let hash = TokenHash::of(&code);
         if !self.store.save_code(&hash, &record, &current.hash).await? {
-            return Ok(Err(NotThisForm));
+            return Ok(None);
         }
         tracing::info!(
             account = %record.account, client = request.client.metadata.client_name,
             grant = %record.grant_id, scope = %record.scopes, "consent was given"
         );
-        Ok(Ok(request.answer_to.with_code(issuer, &code)))
+        Ok(Some(request.answer_to.with_code(issuer, &code)))
     }
 
     /// `until.scopes.mac`

@@ -1,6 +1,7 @@
 //! What an account has granted: the one list that people, their clients and the operator see, and how
 //! they take something off it.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use jid::{BareJid, ResourcePart};
 use super::Provider;
 use crate::clock::Timestamp;
 use crate::model::{Client, EndReason, Grant, GrantId};
-use crate::storage::{GrantFilter, StoreError};
+pub use crate::storage::GrantFilter;
+use crate::storage::StoreError;
 
 /// How exactly it is known when something was last used. Uses within this time of the last one that
 /// was recorded are not, so that a token that is used all day costs few writes.
@@ -34,7 +36,35 @@ impl Granted {
     }
 }
 
+/// How much of it there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Accounts that have granted something.
+    pub accounts: usize,
+    /// Grants that live.
+    pub grants: usize,
+    /// Clients that were used and not removed.
+    pub clients: usize,
+    /// Sessions on the XMPP server.
+    pub sessions: usize,
+}
+
 impl Provider {
+    /// Counts what there is now.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn counters(&self) -> Result<Counters, StoreError> {
+        let grants = self.store.grants(&GrantFilter::default()).await?;
+        let accounts: HashSet<_> = grants.iter().map(|grant| &grant.account).collect();
+        Ok(Counters {
+            accounts: accounts.len(),
+            grants: grants.len(),
+            clients: self.store.clients().await?.len(),
+            sessions: self.live.count(),
+        })
+    }
+
     /// What the account has granted and not taken back, newest first.
     ///
     /// # Errors
@@ -101,7 +131,7 @@ impl Provider {
     pub async fn revoke_all_granted(&self, account: &BareJid) -> Result<Vec<GrantId>, StoreError> {
         let reason = EndReason::OwnerRevoked;
         let ended = self.store.end_grants(account, reason, self.now()).await?;
-        self.tell(&ended, reason);
+        self.tell(&ended, reason).await;
         Ok(ended.grants.into_iter().map(|(_, grant)| grant).collect())
     }
 

@@ -8,7 +8,7 @@ use super::Provider;
 use super::granted::USES_RECORDED_EVERY;
 use crate::accounts::{PasswordCheck, Unavailable};
 use crate::limits::{RetryAfter, address_key};
-use crate::model::BrowserSession;
+use crate::model::{BrowserSession, EventKind};
 use crate::secrets::{Secret, TokenHash, TokenKind, mac_text, new_token, random_text, same};
 use crate::storage::StoreError;
 
@@ -98,7 +98,7 @@ impl Provider {
         let generation = match answer.map_err(LoginError::Unavailable)? {
             PasswordCheck::Valid { generation } => generation,
             PasswordCheck::Invalid => {
-                tracing::info!(%account, "a wrong password was given");
+                self.audit_login(account, EventKind::LoginFailed, visitor.address);
                 return Err(LoginError::WrongPassword);
             }
         };
@@ -126,7 +126,7 @@ impl Provider {
             ended.map_err(LoginError::Store)?;
             return Err(LoginError::Unavailable(Unavailable::Busy));
         }
-        tracing::info!(%account, "logged in to the pages");
+        self.audit_login(account, EventKind::LoggedIn, visitor.address);
         Ok(LoggedIn {
             cookie: Secret::new(cookie),
             known: self.new_mark(account),

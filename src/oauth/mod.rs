@@ -6,6 +6,7 @@
 
 pub mod access;
 mod account;
+mod audit;
 pub mod authorize;
 pub mod bearer;
 pub mod browsers;
@@ -153,6 +154,14 @@ impl Provider {
     /// `temporarily_unavailable` while the first one could not be made.
     pub async fn jwks(&self) -> Result<impl serde::Serialize, OauthError> {
         Ok(self.keys.jwks().await?)
+    }
+
+    /// Signs with a new key from now on; answers its `kid`.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable`: it could not be made or stored.
+    pub async fn rotate_keys(&self) -> Result<String, OauthError> {
+        Ok(self.keys.rotate().await?.kid)
     }
 
     /// The time, as this provider sees it.

@@ -25,6 +25,13 @@ impl Params {
         Ok(Self(params))
     }
 
+    /// What stands behind `prefix` in the names of those that begin with it.
+    pub fn names_after<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter_map(move |(name, _)| name.strip_prefix(prefix))
+    }
+
     /// The parameter's value, if it has one.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0

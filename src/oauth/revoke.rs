@@ -76,7 +76,7 @@ impl Provider {
     /// The store could not be written.
     pub async fn end_grant(&self, id: &GrantId, reason: EndReason) -> Result<bool, StoreError> {
         let ended = self.store.end_grant(id, reason, self.now()).await?;
-        self.tell(&ended, reason);
+        self.tell(&ended, reason).await;
         Ok(!ended.grants.is_empty())
     }
 
@@ -161,7 +161,7 @@ impl Provider {
             .store
             .end_account(account, unless, reason, self.now())
             .await?;
-        self.tell(&ended, reason);
+        self.tell(&ended, reason).await;
         Ok(ended)
     }
 
@@ -180,7 +180,7 @@ impl Provider {
             .await?;
         self.clients.invalidate(id);
         tracing::info!(client = client.metadata.client_name, "removed a client");
-        self.tell(&ended, reason);
+        self.tell(&ended, reason).await;
         Ok(true)
     }
 
@@ -192,16 +192,15 @@ impl Provider {
         self.store.clients().await
     }
 
-    pub(super) fn tell(&self, ended: &Ended, reason: EndReason) {
-        for (account, grant) in &ended.grants {
-            tracing::info!(%account, %grant, reason = reason.as_str(), "a grant ended");
-        }
+    /// Lets everybody know who must: first whoever has to act on it.
+    pub(super) async fn tell(&self, ended: &Ended, reason: EndReason) {
         self.after_end(ended);
+        self.audit_ends(ended, reason).await;
     }
 
     /// What the store has ended must end everywhere: in the cache now, on the server as soon as it can
     /// be told (the store remembers until it was).
-    pub(super) fn after_end(&self, ended: &Ended) {
+    fn after_end(&self, ended: &Ended) {
         self.forget_tokens(&ended.access_tokens);
         for (account, grant) in &ended.grants {
             let (accounts, store) = (Arc::clone(&self.accounts), Arc::clone(&self.store));

@@ -35,6 +35,11 @@ impl LiveSessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many are open.
+    pub(super) fn count(&self) -> usize {
+        self.all().values().map(HashMap::len).sum()
+    }
+
     /// The resources that an account's grant has open, in order.
     pub(super) fn of(&self, account: &BareJid, grant: &GrantId) -> Vec<ResourcePart> {
         let all = self.all();

@@ -15,8 +15,8 @@ use jid::{BareJid, DomainPart};
 
 use crate::clock::Timestamp;
 use crate::model::{
-    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Generation, Grant,
-    GrantId, Pair, RefreshToken,
+    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Event, Generation,
+    Grant, GrantId, KeptEvent, Pair, RefreshToken,
 };
 use crate::secrets::TokenHash;
 
@@ -153,6 +153,9 @@ pub const REDEEMED_CODE_KEPT: std::time::Duration = std::time::Duration::from_se
 /// it would have expired, it is as unknown as any other. This bounds what a busy grant leaves behind.
 pub const SPENT_TOKEN_KEPT: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
 
+/// How many rows of security events an account keeps.
+pub const EVENTS_KEPT: usize = 500;
+
 /// Durable storage. One conformance suite (`tests/store.rs`) runs on every implementation.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -249,7 +252,8 @@ pub trait Store: Send + Sync + 'static {
     async fn grants(&self, filter: &GrantFilter) -> Result<Vec<Grant>>;
 
     /// Ends a grant: deletes its tokens and, if it has an XMPP scope, queues its sessions to be ended.
-    /// Nothing if it had ended. Its code stays as a spent one.
+    /// Nothing if it had ended. Its code stays as a spent one. Where its owner or the operator ends it, the
+    /// client's other codes for this account go, too, that were not redeemed yet.
     async fn end_grant(&self, id: &GrantId, reason: EndReason, now: Timestamp) -> Result<Ended>;
 
     /// Ends an account's grants and browser sessions, and deletes its codes that were not redeemed
@@ -309,6 +313,20 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends an account's browser sessions, all `but` one. Answers how many.
     async fn end_sessions(&self, account: &BareJid, but: Option<&TokenHash>) -> Result<usize>;
+
+    // Security events
+
+    /// Keeps events. What happens to one grant, or account, more than once on a day (of UTC) is one row
+    /// that counts. An account keeps its last [`EVENTS_KEPT`] rows. A failed login is kept only where the
+    /// account has a grant or a browser session: anybody can name any account.
+    async fn record_events(&self, events: &[Event]) -> Result<()>;
+
+    /// What is kept of an account, newest first. Nothing is left of one that [`Self::end_account`] has ended
+    /// as deleted.
+    async fn events(&self, account: &BareJid) -> Result<Vec<KeptEvent>>;
+
+    /// Deletes up to `limit` rows that last happened before then. Answers how many went.
+    async fn purge_events(&self, before: Timestamp, limit: usize) -> Result<usize>;
 
     // Keys and secrets
 

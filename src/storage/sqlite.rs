@@ -6,6 +6,7 @@
 
 mod clients;
 mod codes;
+mod events;
 mod grants;
 mod keys;
 mod purge;
@@ -29,8 +30,8 @@ use super::{Ended, GrantFilter, Holder, Redeemed, Result, Rotation, Store, Store
 use super::{StoredClient, StoredKey};
 use crate::clock::Timestamp;
 use crate::model::{
-    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Generation, Grant,
-    GrantId, Pair, RefreshToken,
+    AccessToken, AuthorizationCode, BrowserSession, Client, ClientId, EndReason, Event, Generation,
+    Grant, GrantId, KeptEvent, Pair, RefreshToken,
 };
 use crate::secrets::TokenHash;
 
@@ -278,6 +279,24 @@ impl Store for SqliteStore {
         let (account, but) = (account.clone(), but.copied());
         self.writer
             .run(move |db| sessions::end_but(db, &account, but.as_ref()))
+            .await
+    }
+
+    async fn record_events(&self, new: &[Event]) -> Result<()> {
+        let new = new.to_vec();
+        self.writer
+            .run(move |db| new.iter().try_for_each(|event| events::record(db, event)))
+            .await
+    }
+
+    async fn events(&self, account: &BareJid) -> Result<Vec<KeptEvent>> {
+        let account = account.clone();
+        self.lists.run(move |db| events::list(db, &account)).await
+    }
+
+    async fn purge_events(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.writer
+            .run(move |db| events::purge(db, before, limit))
             .await
     }
 

@@ -11,7 +11,6 @@ use minidom::rxml::xml_ncname;
 use xmpp_parsers::cam::{Auth, Client, Clients, List, Permission, Revoke, Status, Type, UserAgent};
 use xmpp_parsers::date::DateTime;
 use xmpp_parsers::ns as xep;
-use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType};
 
 use super::fault::{self, Fault};
 use super::handlers::Asked;
@@ -140,11 +139,7 @@ async fn revoke(asked: &Asked, account: &BareJid, id: &str) -> Answer {
     let revoked = asked.provider.revoke_granted(account, &id).await;
     match revoked.map_err(|error| failed(&error))? {
         true => Ok(None),
-        false => Err(fault::error(
-            ErrorType::Cancel,
-            DefinedCondition::ItemNotFound,
-            "you have no such client",
-        )),
+        false => Err(fault::not_found("you have no such client")),
     }
 }
 

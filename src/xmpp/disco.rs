@@ -1,10 +1,14 @@
 //! XEP-0030: what is here.
 
+use std::collections::BTreeSet;
+
+use jid::Jid;
 use minidom::Element;
-use xmpp_parsers::disco::{DiscoInfoResult, DiscoItemsResult, Identity};
+use xmpp_parsers::disco::{DiscoInfoResult, DiscoItemsResult, Identity, Item};
 use xmpp_parsers::ns as xep;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType};
 
+use super::commands::{self, Command};
 use super::fault::{self, Fault};
 use super::handlers::Asked;
 use super::iq::{Answer, Request};
@@ -21,6 +25,14 @@ pub(super) fn info(_: &Asked, request: &Request) -> Answer {
             extensions: Vec::new(),
         })));
     }
+    if let Some((kind, features)) = node.and_then(of_commands) {
+        return Ok(Some(Element::from(DiscoInfoResult {
+            node: node.map(str::to_owned),
+            identities: vec![kind],
+            features,
+            extensions: Vec::new(),
+        })));
+    }
     no_node(&request.payload)?;
     let features = [
         xep::DISCO_INFO,
@@ -28,6 +40,7 @@ pub(super) fn info(_: &Asked, request: &Request) -> Answer {
         xep::PING,
         xep::VERSION,
         ns::INTROSPECTION,
+        commands::NS,
     ];
     Ok(Some(Element::from(DiscoInfoResult {
         node: None,
@@ -37,8 +50,35 @@ pub(super) fn info(_: &Asked, request: &Request) -> Answer {
     })))
 }
 
-/// disco#items: nothing.
-pub(super) fn items(_: &Asked, request: &Request) -> Answer {
+/// XEP-0050 §2.1, §2.2: the list of commands, and each of them.
+fn of_commands(node: &str) -> Option<(Identity, BTreeSet<String>)> {
+    let identity = |kind: &str, name: &str| Identity::new("automation", kind, "en", name);
+    if node == commands::NS {
+        return Some((identity("command-list", "Commands"), BTreeSet::new()));
+    }
+    let command = Command::find(node)?;
+    let features = [commands::NS, xep::DATA_FORMS].map(str::to_owned);
+    Some((identity("command-node", command.name()), features.into()))
+}
+
+/// disco#items: commands, for whoever may use them.
+pub(super) fn items(asked: &Asked, request: &Request) -> Answer {
+    if request.payload.attr("node") == Some(commands::NS) {
+        let ours = Jid::from(asked.provider.config().component.jid.clone());
+        let item = |(node, name): (&str, &str)| Item {
+            jid: ours.clone(),
+            node: Some(node.to_owned()),
+            name: Some(name.to_owned()),
+        };
+        return Ok(Some(Element::from(DiscoItemsResult {
+            node: Some(commands::NS.to_owned()),
+            items: commands::listed(asked, request)
+                .into_iter()
+                .map(item)
+                .collect(),
+            rsm: None,
+        })));
+    }
     no_node(&request.payload)?;
     Ok(Some(Element::from(DiscoItemsResult {
         node: None,

@@ -22,6 +22,11 @@ pub(crate) fn forbidden(text: &str) -> Fault {
     error(ErrorType::Auth, DefinedCondition::Forbidden, text)
 }
 
+/// There is no such thing.
+pub(crate) fn not_found(text: &str) -> Fault {
+    error(ErrorType::Cancel, DefinedCondition::ItemNotFound, text)
+}
+
 /// Nobody here knows this request.
 pub(crate) fn service_unavailable() -> Fault {
     Box::new(StanzaError {

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use minidom::Element;
 use xmpp_parsers::ns as xep;
 
+use super::commands::{self, Stages};
 use super::hosts::Host;
 use super::iq::{Answer, Kind, Request};
 use super::{account, cam, disco, introspection, ns, ping, sasl, version};
@@ -19,6 +20,8 @@ pub(super) enum Handler {
     Host(ForHost),
     /// A served host may ask, and its requests of this kind are served in the order they came in.
     HostInOrder(ForHost),
+    /// A user of a served host may ask.
+    User(fn(Asked, Request) -> BoxFuture<'static, Answer>),
     /// A served host may ask, and who stands in `[introspection] allowed`.
     Introspection(fn(Asked, Request) -> BoxFuture<'static, Answer>),
 }
@@ -29,19 +32,22 @@ pub(super) type ForHost = fn(Asked, Arc<Host>, Element) -> BoxFuture<'static, An
 #[derive(Clone)]
 pub(super) struct Asked {
     pub(super) provider: Arc<Provider>,
+    /// Commands that wait for a form.
+    pub(super) stages: Arc<Stages>,
     /// The host that asks, if it is one of ours.
     pub(super) host: Option<Arc<Host>>,
 }
 
 /// Who serves a request with this payload.
 pub(super) fn find(kind: Kind, payload: &Element) -> Option<Handler> {
-    use Handler::{Anyone, Host, HostInOrder, Introspection};
+    use Handler::{Anyone, Host, HostInOrder, Introspection, User};
     use Kind::{Get, Set};
     Some(match (kind, payload.ns().as_str(), payload.name()) {
         (Get, xep::DISCO_INFO, "query") => Anyone(disco::info),
         (Get, xep::DISCO_ITEMS, "query") => Anyone(disco::items),
         (Get, xep::PING, "ping") => Anyone(ping::ping),
         (Get, xep::VERSION, "query") => Anyone(version::version),
+        (Set, commands::NS, "command") => User(|a, r| Box::pin(commands::execute(a, r))),
         (Set, ns::BEARER, "authenticate") => Host(|a, h, p| Box::pin(sasl::authenticate(a, h, p))),
         (Set, ns::ACCOUNT, "hello") => HostInOrder(|a, h, p| Box::pin(account::hello(a, h, p))),
         (Set, ns::ACCOUNT, "session") => HostInOrder(|a, h, p| Box::pin(account::session(a, h, p))),

@@ -6,6 +6,7 @@
 mod account;
 pub mod c2s;
 mod cam;
+mod commands;
 mod disco;
 mod fault;
 mod handlers;

@@ -20,6 +20,8 @@ use crate::oauth::Provider;
 /// How many requests of the hosts are in hand at once, and how many of others that may ask.
 const FOR_HOSTS: u32 = 2048;
 const FOR_OTHERS: u32 = 64;
+/// And how many of users.
+const FOR_USERS: u32 = 32;
 /// Of how many servers that are not ours the log tells.
 const MOST_TOLD: usize = 16;
 
@@ -30,6 +32,7 @@ pub(super) struct Router {
     in_order: Vec<mpsc::UnboundedSender<Job>>,
     for_hosts: Arc<Semaphore>,
     for_others: Arc<Semaphore>,
+    for_users: Arc<Semaphore>,
     /// Servers that were refused, as far as the operator was told.
     told: Mutex<HashSet<String>>,
 }
@@ -78,6 +81,7 @@ impl Router {
             for_hosts: Arc::new(Semaphore::new(FOR_HOSTS as usize)),
             told: Mutex::default(),
             for_others: Arc::new(Semaphore::new(FOR_OTHERS as usize)),
+            for_users: Arc::new(Semaphore::new(FOR_USERS as usize)),
         }
     }
 
@@ -144,6 +148,7 @@ impl Router {
     fn asked(&self, index: Option<usize>) -> Asked {
         Asked {
             provider: Arc::clone(&self.provider),
+            stages: Arc::clone(&self.server.stages),
             host: index.map(|index| Arc::clone(&self.server.hosts()[index])),
         }
     }
@@ -174,6 +179,18 @@ impl Inbox for Router {
             }
             Some(Handler::HostInOrder(handler)) => {
                 self.take_from_host(index, handler, true, request, connection);
+            }
+            Some(Handler::User(handler)) => {
+                let (from, id) = (request.from.clone(), request.id.clone());
+                let Ok(permit) = Arc::clone(&self.for_users).try_acquire_owned() else {
+                    return connection.answer(false, from, id, Err(fault::busy()));
+                };
+                let (asked, connection) = (self.asked(None), Arc::clone(connection));
+                tokio::spawn(async move {
+                    let answer = handler(asked, request).await;
+                    connection.answer(false, from, id, answer);
+                    drop(permit);
+                });
             }
             Some(Handler::Introspection(handler)) => {
                 let (from, id) = (request.from.clone(), request.id.clone());
@@ -206,5 +223,6 @@ impl Inbox for Router {
     async fn idle(&self) {
         let _ = self.for_hosts.acquire_many(FOR_HOSTS).await;
         let _ = self.for_others.acquire_many(FOR_OTHERS).await;
+        let _ = self.for_users.acquire_many(FOR_USERS).await;
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use xmpp_parsers::stanza_error::{DefinedCondition, StanzaError};
 use xso::{AsXml, FromXml};
 
+use super::commands::Stages;
 use super::hosts::{Host, HostInfo, Module};
 use super::iq::Kind;
 use super::link::{Link, LinkState};
@@ -31,6 +32,7 @@ pub struct Server {
     pub(super) link: Link,
     hosts: Vec<Arc<Host>>,
     checks: Checks,
+    pub(super) stages: Arc<Stages>,
 }
 
 impl Server {
@@ -40,9 +42,11 @@ impl Server {
         let hosts: Vec<_> = config.xmpp.hosts.iter().map(name).collect();
         // A configuration has a host; without one, asking after ourselves is as good.
         let pinged = config.xmpp.hosts.first().unwrap_or(&config.component.jid);
+        let stages = Arc::new(Stages::new(Arc::clone(&random)));
         let link = Link::new(config.component.clone(), Jid::from(pinged.clone()), random);
         Arc::new(Self {
             checks: Checks::new(&config.xmpp),
+            stages,
             config,
             link,
             hosts,

@@ -49,6 +49,9 @@ consent-heading = { $client } asks to use your account
 consent-account = Your account
 consent-switch = Use another
 consent-can = It will be able to
+consent-choose = Untick what you do not want to allow.
+consent-nothing-chosen = Please leave at least one thing ticked, or choose Deny.
+consent-take-back = You can take this back at any time, on your account’s page here.
 consent-cannot = It will not be able to
 consent-unverified-title = We cannot verify who made this app
 consent-unverified = Apps choose their own names and links. Continue only if you started this yourself, just now.
@@ -147,6 +150,26 @@ account-done-app = The app has no access any more. Where it was connected, it ha
 account-done-apps = No app has access any more. Those that were connected have been disconnected.
 account-done-browser = The browser is logged out.
 account-done-browsers = All other browsers are logged out.
+account-events = What happened lately
+account-events-text = If something here was not you, change your password and remove the apps that you do not know.
+event-granted = { $client } was given access
+event-replayed = Somebody used a copied login of { $client }: it was stopped, and the app has to ask you again
+event-logged-in =
+    { $amount ->
+        [one] Login to these pages
+       *[other] { $amount } logins to these pages
+    }
+event-login-failed =
+    { $amount ->
+        [one] A wrong password was given
+       *[other] { $amount } wrong passwords were given
+    }
+event-ended-owner = You removed the access of { $client }
+event-ended-client = { $client } gave its access back
+event-ended-operator = The people who run this server removed the access of { $client }
+event-ended-password = { $client } lost its access because the password changed
+event-ended-disabled = { $client } lost its access because the account was disabled
+event-ended-too-many = { $client } lost its access: it was the oldest of very many
 browser-on = { $browser } on { $system }
 browser-unknown = A browser
 

@@ -56,7 +56,7 @@ async fn a_change_of_the_account_ends_its_grants_codes_and_browser_sessions() {
         let grant = world.only_grant().await;
         let code = world.code(&app, &[]).await;
         let mut browser = Http::new();
-        let url = world.authorize_url(&app, &[]);
+        let url = world.authorize_url(&app, &[("prompt", "consent")]);
         let page = world.log_in(&mut browser, &url).await;
         assert_eq!(access_status(&world, &tokens).await, 200);
 

@@ -189,3 +189,70 @@ async fn open_pages_codes_and_tokens_outlive_a_restart() {
     let token = tokens["refresh_token"].as_str().unwrap();
     assert_eq!(world.refresh(&app, token).await.status, 200);
 }
+
+/// Answers a consent page with these boxes ticked.
+async fn choose(world: &World, browser: &mut Http, page: &Answer, ticked: &[&str]) -> Answer {
+    let (request, ticket) = (hidden(page, "request"), hidden(page, "ticket"));
+    let names: Vec<_> = ticked
+        .iter()
+        .map(|scope| format!("allow:{scope}"))
+        .collect();
+    let mut fields = vec![
+        ("decision", "allow"),
+        ("choose", "1"),
+        ("request", request.as_str()),
+        ("ticket", ticket.as_str()),
+    ];
+    fields.extend(names.iter().map(|name| (name.as_str(), "1")));
+    browser.post_form(&world.url("/consent"), &fields).await
+}
+
+#[tokio::test]
+async fn what_is_unticked_is_not_granted() {
+    let (world, app) = world().await;
+    world.server.enforce("xmpp xmpp:client:normal");
+    let mut browser = Http::new();
+    let scope = "openid xmpp xmpp:client:normal offline_access";
+    let url = world.authorize_url(&app, &[("scope", scope)]);
+    let page = world.log_in(&mut browser, &url).await;
+    let text = page.text();
+    for box_of in ["allow:xmpp\"", "allow:xmpp:client:normal\""] {
+        assert!(text.contains(box_of), "{text}");
+    }
+    // who it is cannot be left out, nor a refresh token that comes all the same
+    assert!(!text.contains("allow:openid") && !text.contains("allow:offline_access"));
+    let to = redirect(&choose(&world, &mut browser, &page, &["xmpp:client:normal"]).await);
+    let tokens = world.redeem(&app, &parameter(&to, "code").unwrap()).await;
+    assert_eq!(
+        tokens.json()["scope"],
+        "offline_access openid xmpp:client:normal"
+    );
+}
+
+#[tokio::test]
+async fn nothing_that_was_not_shown_can_be_ticked() {
+    let (world, app) = world().await;
+    world.server.enforce("xmpp xmpp:client:normal");
+    let mut browser = Http::new();
+    let url = world.authorize_url(&app, &[]);
+    let page = world.log_in(&mut browser, &url).await;
+    let ticked = ["xmpp:client:normal", "xmpp"];
+    assert_not_taken(&choose(&world, &mut browser, &page, &ticked).await);
+}
+
+#[tokio::test]
+async fn at_least_one_thing_stays_ticked() {
+    let (world, app) = world().await;
+    world.server.enforce("xmpp:account:read xmpp:account:write");
+    let mut browser = Http::new();
+    let scope = "xmpp:account:read xmpp:account:write";
+    let url = world.authorize_url(&app, &[("scope", scope)]);
+    let page = world.log_in(&mut browser, &url).await;
+    let again = choose(&world, &mut browser, &page, &[]).await;
+    assert_not_taken(&again);
+    assert!(again.text().contains("at least one"), "{}", again.text());
+    // the only thing that is asked for has no box
+    let url = world.authorize_url(&app, &[("scope", "xmpp:account:read")]);
+    let page = browser.get(&url).await;
+    assert!(!page.text().contains("checkbox"), "{}", page.text());
+}

@@ -92,9 +92,13 @@ impl World {
         parameter(&to, "error").unwrap()
     }
 
-    /// A browser in which alice has logged in and consented to a request; gives the redirect.
+    /// A browser in which alice has logged in and consented to a request, now or before; gives the redirect.
     pub(crate) async fn consent(&self, browser: &mut Http, url: &str) -> Url {
         let page = self.log_in(browser, url).await;
+        if page.status == 303 {
+            // allowed before, and remembered
+            return redirect(&page);
+        }
         redirect(&self.decide(browser, &page, "allow").await)
     }
 

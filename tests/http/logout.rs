@@ -20,9 +20,8 @@ async fn an_app(world: &World) -> App {
 /// A browser in which alice is logged in, and the id_token that the app got there.
 async fn logged_in(world: &World, app: &App) -> (Http, String) {
     let mut browser = Http::new();
-    let to = world
-        .consent(&mut browser, &world.authorize_url(app, &[]))
-        .await;
+    let url = world.authorize_url(app, &[("prompt", "consent")]);
+    let to = world.consent(&mut browser, &url).await;
     let code = parameter(&to, "code").unwrap();
     let tokens = world.redeem(app, &code).await.json();
     (browser, tokens["id_token"].as_str().unwrap().to_owned())
@@ -40,7 +39,8 @@ async fn press_log_out(world: &World, browser: &mut Http, page: &Answer) -> Answ
 }
 
 async fn is_logged_in(world: &World, app: &App, browser: &mut Http) -> bool {
-    let page = browser.get(&world.authorize_url(app, &[])).await;
+    let url = world.authorize_url(app, &[("prompt", "consent")]);
+    let page = browser.get(&url).await;
     assert_eq!(page.status, 200);
     !page.text().contains(r#"name="password""#)
 }

@@ -115,13 +115,3 @@ async fn the_clients_guess_stands_in_the_form() {
     );
     assert!(hidden(&page, "continue").contains("login_hint"));
 }
-
-#[tokio::test]
-async fn a_consent_is_asked_for_every_time() {
-    let world = World::new().await;
-    let app = world.register(json!({})).await;
-    let mut browser = Http::new();
-    let url = world.authorize_url(&app, &[]);
-    world.consent(&mut browser, &url).await;
-    assert!(asks_for_consent(&browser.get(&url).await));
-}

@@ -12,7 +12,7 @@ use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config::{self, Config};
 use xmpp_oauth::http::{Web, router, server};
 use xmpp_oauth::keys::Keyring;
-use xmpp_oauth::model::{Grant, GrantId};
+use xmpp_oauth::model::{Grant, GrantId, KeptEvent};
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::OsRandom;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -149,6 +149,11 @@ impl World {
     /// All grants that live.
     pub(crate) async fn grants(&self) -> Vec<Grant> {
         self.store.grants(&GrantFilter::default()).await.unwrap()
+    }
+
+    /// What is stored of an account's events, whatever the settings say.
+    pub(crate) async fn store_events(&self, account: &str) -> Vec<KeptEvent> {
+        self.store.events(&account.parse().unwrap()).await.unwrap()
     }
 
     /// Why a grant ended.

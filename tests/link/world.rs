@@ -52,8 +52,9 @@ impl World {
         Self::with("").await
     }
 
-    /// With more lines of `[component]`.
+    /// With more lines of `[component]`, or of `[xmpp]` after its name.
     pub(crate) async fn with(more: &str) -> Self {
+        let (more, of_xmpp) = more.split_once("[xmpp]").unwrap_or((more, ""));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let folder = TempDir::new().unwrap();
         let text = format!(
@@ -66,6 +67,7 @@ impl World {
             [xmpp]
             hosts = ["localhost", "other.localhost"]
             max_password_checks = 2
+            {of_xmpp}
             [http]
             public_url = "http://localhost:8480"
             [introspection]

@@ -157,3 +157,102 @@ async fn a_server_says_that_clients_can_be_managed_and_by_whom_it_is_done() {
         goes_on(&mut own).await;
     }
 }
+
+const COMMANDS: &str = "http://jabber.org/protocol/commands";
+
+fn command(node: &str, rest: &str, form: &str) -> String {
+    format!(
+        "<iq type='set' id='c' to='oauth.localhost'><command xmlns='{COMMANDS}' \
+         node='urn:xmpp-oauth:command:0#{node}' {rest}>{form}</command></iq>"
+    )
+}
+
+#[tokio::test]
+async fn a_client_of_today_takes_back_by_a_command_and_a_limited_session_cannot() {
+    for release in servers() {
+        let site = Site::start(release).await;
+        let (first, second) = (site.tokens(NORMAL).await, site.tokens(NORMAL).await);
+        let (mut phone, _) = site.session(&first.access).await;
+        let (mut tablet, _) = site.session(&second.access).await;
+        for node in ["apps", "revoke-all-apps"] {
+            let answer = ask(&mut phone, &command(node, "", "")).await;
+            assert_eq!(condition(&answer), "forbidden", "{release}: {node}");
+        }
+        let (mut own, _) = site.password_session(ALICE, None).await;
+        // The newest is the first of XEP-0494's list and of the form's alike.
+        let listed = clients(&mut own).await;
+        let newest = &listed[0].0;
+        let answer = ask(&mut own, &command("revoke-apps", "action='execute'", "")).await;
+        let asks = answer.get_child("command", COMMANDS).unwrap();
+        assert!(String::from(asks).contains(newest.as_str()), "{release}");
+        let session = format!(
+            "sessionid='{}' action='complete'",
+            asks.attr("sessionid").unwrap()
+        );
+        let form = format!(
+            "<x xmlns='jabber:x:data' type='submit'><field var='apps'><value>{newest}</value></field></x>"
+        );
+        let answer = ask(&mut own, &command("revoke-apps", &session, &form)).await;
+        let done = answer.get_child("command", COMMANDS).unwrap();
+        assert_eq!(done.attr("status"), Some("completed"), "{release}");
+        let (took, _) = ended(&mut tablet).await;
+        assert!(took < PROMPTLY, "{release}: {took:?}");
+        goes_on(&mut phone).await;
+        assert!(!site.logs_in(&second.access).await, "{release}");
+        let replayed = ask(&mut own, &command("revoke-apps", &session, &form)).await;
+        assert_eq!(condition(&replayed), "bad-request", "{release}");
+        goes_on(&mut phone).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_library_that_others_wrote_takes_an_app_back() {
+    for release in servers() {
+        let site = Site::start(release).await;
+        let (first, second) = (site.tokens(NORMAL).await, site.tokens(NORMAL).await);
+        let (mut phone, _) = site.session(&first.access).await;
+        let (mut tablet, _) = site.session(&second.access).await;
+        let c2s = site.server.c2s();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/adhoc.py");
+        // Debian's, which has the library.
+        let run = tokio::process::Command::new("/usr/bin/python3")
+            .arg(script)
+            .args([c2s.ip().to_string(), c2s.port().to_string()])
+            .args(["alice@localhost", ALICE.password, "oauth.localhost"])
+            .kill_on_drop(true)
+            .output();
+        let run = tokio::time::timeout(LIMIT * 3, run)
+            .await
+            .expect("it should be done")
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&run.stderr);
+        assert!(
+            run.status.success(),
+            "{release}: run tools/install clients? {complaint}"
+        );
+        let said: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+        assert_eq!(
+            said["commands"].as_array().unwrap().len(),
+            3,
+            "{release}: {said}"
+        );
+        assert_eq!(
+            said["apps"].as_array().unwrap().len(),
+            2,
+            "{release}: {said}"
+        );
+        assert_eq!(said["status"], "completed", "{release}: {said}");
+        ended(&mut tablet).await;
+        goes_on(&mut phone).await;
+        let (mut own, _) = site.password_session(ALICE, None).await;
+        let left = clients(&mut own).await;
+        assert!(
+            left.iter().all(|(id, _)| said["apps"][0] != *id),
+            "{release}"
+        );
+        assert!(
+            left.iter().any(|(id, _)| said["apps"][1] == *id),
+            "{release}: the same ids"
+        );
+    }
+}

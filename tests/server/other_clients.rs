@@ -26,7 +26,7 @@ async fn oauth4webapi(site: &Site, flow: &str, person: impl AsyncFn(&Value) -> S
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("node: run tools/install node");
+        .expect("node: run tools/install clients");
     let mut input = node.stdin.take().unwrap();
     let mut lines = BufReader::new(node.stdout.take().unwrap()).lines();
     loop {

@@ -218,6 +218,35 @@ pub(crate) async fn holders_are_listed_by_host_page_by_page(store: Shared) {
     assert_eq!(store.holders(&host, Some(after), 2).await.unwrap(), []);
 }
 
+pub(crate) async fn what_is_taken_back_does_not_come_back_with_a_code_under_way(store: Shared) {
+    for (reason, stays) in [
+        (EndReason::OwnerRevoked, false),
+        (EndReason::OperatorRevoked, false),
+        (EndReason::ClientRevoked, true),
+    ] {
+        let name = reason.as_str();
+        let given = grant(name);
+        give(&store, &given, &pair(name)).await;
+        let mut other_app = code(&grant("other"));
+        other_app.client_id = ClientId::new("other");
+        let mut bobs = code(&grant("bob"));
+        bobs.account = jid("bob@example.com");
+        let waiting = [
+            ("same", code(&grant("waiting")), stays),
+            ("other", other_app, true),
+            ("bob", bobs, true),
+        ];
+        for (which, code, _) in &waiting {
+            save_code(&store, &hash(&format!("{name}-{which}")), code).await;
+        }
+        store.end_grant(&given.id, reason, NOW).await.unwrap();
+        for (which, _, stays) in waiting {
+            let code = store.code(&hash(&format!("{name}-{which}"))).await;
+            assert_eq!(code.unwrap().is_some(), stays, "{name}: {which}");
+        }
+    }
+}
+
 pub(crate) async fn an_account_can_lose_its_grants_and_codes_alone(store: Shared) {
     let alices = with_grant(&store).await;
     let bobs = grant_of("bob", "bob@example.com");

@@ -8,6 +8,7 @@
 mod clients;
 mod codes;
 mod durability;
+mod events;
 mod fixture;
 mod grants;
 mod keys;
@@ -80,6 +81,7 @@ conformance! {
         a_changed_account_loses_all_but_its_new_generation
         a_deleted_account_loses_everything
         an_account_of_a_changed_generation_loses_its_codes_too
+        what_is_taken_back_does_not_come_back_with_a_code_under_way
         an_account_can_lose_its_grants_and_codes_alone
         a_use_is_recorded_and_never_an_earlier_one
         tokens_that_are_handed_out_are_a_use_from_there
@@ -90,6 +92,12 @@ conformance! {
         an_ended_session_is_gone
         sessions_are_listed_by_account_newest_first
         all_sessions_of_an_account_end_but_one;
+    events:
+        what_happens_again_on_a_day_is_counted
+        an_account_keeps_its_last_events_and_no_more
+        a_wrong_password_for_an_account_that_nobody_uses_leaves_nothing
+        nothing_is_left_of_an_account_that_is_deleted
+        old_events_are_purged_step_by_step;
     keys:
         a_new_signing_key_retires_those_of_its_algorithm
         a_secret_is_made_once

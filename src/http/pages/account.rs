@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::client::{ClientContext, ClientView, initial};
+use super::client::{ClientContext, ClientView, display_name, initial};
 use super::consent::ScopeView;
 use crate::clock::Timestamp;
+use crate::model::{EndReason, EventKind, KeptEvent};
 
 /// The account's page.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct AccountPage {
     pub revoke_all: &'static str,
     /// The browsers that are logged in; the one without `log_out` is this one.
     pub browsers: Vec<BrowserView>,
+    /// What happened lately, newest first.
+    pub events: Vec<EventView>,
     /// Logs this browser out.
     pub log_out: FormView,
     /// Logs out all `others`, or `all`, by its field `which`.
@@ -81,6 +84,61 @@ pub struct BrowserView {
     pub from: Option<String>,
     /// Logs it out; none for the browser that looks.
     pub log_out: Option<FormView>,
+}
+
+/// Something that happened to the account.
+#[derive(Clone, Debug, Serialize)]
+pub struct EventView {
+    /// Id of the text.
+    text: &'static str,
+    /// The app's name, cleaned; empty for none.
+    client: String,
+    /// How often on that day.
+    count: u32,
+    /// Something to look into.
+    alarming: bool,
+    at: Moment,
+    from: Option<String>,
+}
+
+impl EventView {
+    /// How an event is said; `None` for what is said elsewhere on the page, or by another event.
+    pub fn new(kept: &KeptEvent, now: Timestamp) -> Option<Self> {
+        let event = &kept.event;
+        Some(Self {
+            text: event_text(event.kind)?,
+            client: display_name(kept.client_name.as_deref().unwrap_or("")),
+            count: kept.count,
+            alarming: matches!(
+                event.kind,
+                EventKind::CodeReplayed | EventKind::RefreshTokenReplayed | EventKind::LoginFailed
+            ),
+            at: Moment::new(event.at, now),
+            from: event.from.map(|from| from.to_string()),
+        })
+    }
+}
+
+fn event_text(kind: EventKind) -> Option<&'static str> {
+    Some(match kind {
+        EventKind::Granted => "event-granted",
+        EventKind::CodeReplayed | EventKind::RefreshTokenReplayed => "event-replayed",
+        EventKind::LoggedIn => "event-logged-in",
+        EventKind::LoginFailed => "event-login-failed",
+        // when an app was last used stands beside it
+        EventKind::Refreshed => return None,
+        EventKind::Ended(reason) => match reason {
+            EndReason::OwnerRevoked => "event-ended-owner",
+            EndReason::ClientRevoked => "event-ended-client",
+            EndReason::OperatorRevoked | EndReason::ClientRemoved => "event-ended-operator",
+            EndReason::PasswordChanged => "event-ended-password",
+            EndReason::AccountDisabled => "event-ended-disabled",
+            EndReason::TooMany => "event-ended-too-many",
+            EndReason::RefreshTokenReused | EndReason::CodeReplayed | EndReason::AccountDeleted => {
+                return None;
+            }
+        },
+    })
 }
 
 /// What was done: told once, on the page that comes then.
@@ -215,6 +273,7 @@ pub(super) struct AccountContext<'a> {
     apps: Vec<AppContext<'a>>,
     revoke_all: &'a str,
     browsers: &'a [BrowserView],
+    events: &'a [EventView],
     log_out: &'a FormView,
     log_out_all: &'a FormView,
 }
@@ -264,6 +323,7 @@ impl AccountPage {
             apps: self.apps.iter().map(|app| app.context(unnamed)).collect(),
             revoke_all: self.revoke_all,
             browsers: &self.browsers,
+            events: &self.events,
             log_out: &self.log_out,
             log_out_all: &self.log_out_all,
         }

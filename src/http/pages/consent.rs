@@ -8,7 +8,8 @@ use super::client::{ClientKind, ClientView, display_name, initial};
 /// What clients without a redirect of their own send; RFC 8252 dropped it, they did not.
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
-/// The consent page. Its form sends `decision` (`allow` or `deny`), `request` and `ticket`.
+/// The consent page. Its form sends `decision` (`allow` or `deny`), `request`, `ticket`, and, where there is
+/// anything to choose, `choose` and an `allow:SCOPE` for each that is ticked.
 #[derive(Clone, Debug)]
 pub struct ConsentPage {
     /// The app that asks.
@@ -17,6 +18,8 @@ pub struct ConsentPage {
     pub account: String,
     /// The scopes asked for.
     pub scopes: Vec<ScopeView>,
+    /// Whether the last answer left nothing to allow.
+    pub nothing_chosen: bool,
     /// Where the answer goes.
     pub sends_to: SendsTo,
     /// Where the form is sent.
@@ -48,6 +51,9 @@ pub(super) struct ConsentContext<'a> {
     scopes: &'a [ScopeView],
     /// Text ids of what the app may not do.
     cannot: Vec<&'static str>,
+    /// Whether there is anything to choose.
+    has_choice: bool,
+    nothing_chosen: bool,
     sends_to: &'a SendsTo,
     /// Nothing but the app itself says who it is.
     unverified_app: bool,
@@ -66,6 +72,8 @@ impl ConsentPage {
             account_initial: initial(&self.account),
             scopes: &self.scopes,
             cannot: cannot(&names),
+            has_choice: self.scopes.iter().any(|it| it.optional),
+            nothing_chosen: self.nothing_chosen,
             sends_to: &self.sends_to,
             unverified_app: by_itself || self.client.kind == ClientKind::Native,
             action: &self.action,
@@ -87,6 +95,8 @@ pub struct ScopeView {
     pub text: &'static str,
     /// Gives so much away that the page warns of it.
     pub warning: bool,
+    /// May be left out: field `allow:NAME`, beside `choose`.
+    pub optional: bool,
 }
 
 impl ScopeView {
@@ -116,6 +126,7 @@ impl ScopeView {
             title,
             text,
             warning: scope == "xmpp",
+            optional: false,
         }
     }
 }

@@ -3,11 +3,12 @@
 
 use super::{
     AccountPage, AppView, BackLink, BrowserView, ClientKind, ClientMetadata, ClientView, CodePage,
-    ConsentPage, Done, ErrorLink, ErrorPage, ErrorTitle, FormView, LinkText, LoggedOutPage,
-    LoginError, LoginNotice, LoginPage, LogoutPage, MissingField, Moment, RevokePage, ScopeView,
-    SendsTo, SwitchAccount, browser_name,
+    ConsentPage, Done, ErrorLink, ErrorPage, ErrorTitle, EventView, FormView, LinkText,
+    LoggedOutPage, LoginError, LoginNotice, LoginPage, LogoutPage, MissingField, Moment,
+    RevokePage, ScopeView, SendsTo, SwitchAccount, browser_name,
 };
 use crate::clock::Timestamp;
+use crate::model::{EndReason, Event, EventKind, KeptEvent};
 
 fn full_client() -> ClientView {
     ClientView::new(&ClientMetadata {
@@ -67,11 +68,12 @@ pub(super) fn login() -> Vec<LoginPage> {
 }
 
 pub(super) fn consent() -> Vec<ConsentPage> {
-    let scopes = |names: &[&str]| names.iter().map(|it| ScopeView::new(it)).collect();
+    let scopes = |names: &[&str]| -> Vec<_> { names.iter().map(|it| ScopeView::new(it)).collect() };
     let bare = ConsentPage {
         client: bare_client(),
         account: "alice@example.com".into(),
         scopes: scopes(&["openid"]),
+        nothing_chosen: false,
         sends_to: SendsTo::new("https://app.example/callback"),
         action: "/oauth2/authorize".into(),
         request: "response_type=code".into(),
@@ -89,7 +91,14 @@ pub(super) fn consent() -> Vec<ConsentPage> {
             "xmpp:account:read",
             "xmpp:account:write",
             "other",
-        ]),
+        ])
+        .into_iter()
+        .map(|it: ScopeView| ScopeView {
+            optional: it.name != "openid",
+            ..it
+        })
+        .collect(),
+        nothing_chosen: true,
         sends_to: SendsTo::ThisDevice,
         switch_account: Some(SwitchAccount {
             action: "/oauth2/logout".into(),
@@ -227,6 +236,38 @@ fn browser(agent: &str, seconds: i64, is_other: bool) -> BrowserView {
     }
 }
 
+fn events() -> Vec<EventView> {
+    use EventKind::{
+        CodeReplayed, Ended, Granted, LoggedIn, LoginFailed, RefreshTokenReplayed, Refreshed,
+    };
+    let at = Timestamp::from_unix(1_800_000_000);
+    let kinds = [
+        Granted,
+        Refreshed,
+        CodeReplayed,
+        RefreshTokenReplayed,
+        LoggedIn,
+        LoginFailed,
+    ];
+    let ended = EndReason::ALL.into_iter().map(Ended);
+    let views = kinds.into_iter().chain(ended).filter_map(|kind| {
+        let event = Event {
+            account: "alice@example.com".parse().ok()?,
+            kind,
+            grant_id: None,
+            at,
+            from: (kind == LoginFailed).then_some([192, 0, 2, 1].into()),
+        };
+        let kept = KeptEvent {
+            event,
+            client_name: (kind == Granted).then(|| "Sample".to_owned()),
+            count: 3,
+        };
+        EventView::new(&kept, at)
+    });
+    views.collect()
+}
+
 pub(super) fn account() -> Vec<AccountPage> {
     let bare = AccountPage {
         account: "alice@example.com".into(),
@@ -234,6 +275,7 @@ pub(super) fn account() -> Vec<AccountPage> {
         apps: Vec::new(),
         revoke_all: "/account/apps",
         browsers: vec![browser("", 0, false)],
+        events: Vec::new(),
         log_out: form("/account/logout"),
         log_out_all: form("/account/browsers"),
     };
@@ -248,6 +290,7 @@ pub(super) fn account() -> Vec<AccountPage> {
             browser("Chrome/1", 120, true),
             browser("Linux", 7200, true),
         ],
+        events: events(),
         ..bare.clone()
     };
     let done = [

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{AuthorizationCode, Client, Grant};
+use crate::model::{AuthorizationCode, Client, EndReason, EventKind, Grant};
 use crate::oauth::authorize::is_pkce_text;
 use crate::oauth::token::Issued;
 use crate::oauth::{OauthError, Params, Provider};
@@ -61,20 +61,18 @@ pub(in crate::oauth) async fn authorization_code(
         .await?
     {
         Redeemed::Done => {
-            tracing::info!(
-                account = %grant.account, client = grant.client_name, grant = %grant.id,
-                scope = %grant.scopes, "granted"
-            );
+            let consent_from = grant.granted_from;
+            provider
+                .audit_grant(&grant, EventKind::Granted, consent_from)
+                .await;
             provider.keep_few(&grant).await?;
             Ok(Issued { grant, pair })
         }
         // RFC 6749 §4.1.2: revoke all tokens previously issued based on that code
         Redeemed::Replayed(ended) => {
-            tracing::warn!(
-                account = %grant.account, client = grant.client_name, grant = %grant.id,
-                "a used code was shown again: what it gave has been revoked"
-            );
-            provider.after_end(&ended);
+            provider.tell(&ended, EndReason::CodeReplayed).await;
+            let kind = EventKind::CodeReplayed;
+            provider.audit_grant(&grant, kind, Some(from)).await;
             Err(unknown())
         }
         Redeemed::Unknown => Err(unknown()),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Client, Grant, RefreshToken, ScopeSet};
+use crate::model::{Client, EndReason, EventKind, Grant, RefreshToken, ScopeSet};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::TokenHash;
@@ -50,7 +50,7 @@ pub(in crate::oauth) async fn refresh_token(
     {
         Rotation::Rotated { superseded } => {
             provider.forget_tokens(&superseded);
-            tracing::info!(account = %record.grant.account, grant = %record.grant.id, "refreshed");
+            provider.audit_grant_behind(&record.grant, EventKind::Refreshed, from);
             // OIDC Core §12.2: the id_token of a refresh bears no nonce
             let grant = Grant {
                 nonce: None,
@@ -59,12 +59,9 @@ pub(in crate::oauth) async fn refresh_token(
             Ok(Issued { grant, pair })
         }
         Rotation::Reused(ended) => {
-            tracing::warn!(
-                account = %record.grant.account, client = record.grant.client_name,
-                grant = %record.grant.id,
-                "a used refresh token was shown again: its grant has been revoked"
-            );
-            provider.after_end(&ended);
+            provider.tell(&ended, EndReason::RefreshTokenReused).await;
+            let kind = EventKind::RefreshTokenReplayed;
+            provider.audit_grant(&record.grant, kind, Some(from)).await;
             Err(unknown())
         }
         Rotation::Unknown => Err(unknown()),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jid::{BareJid, DomainPart};
 use rusqlite::{Connection, Row};
 
-use super::{rows, sessions, tokens};
+use super::{events, rows, sessions, tokens};
 use crate::clock::Timestamp;
 use crate::model::{ClientId, EndReason, Generation, Grant, GrantId, ScopeSet};
 use crate::secrets::TokenHash;
@@ -124,6 +124,17 @@ pub(super) fn end(
         [id.as_str()],
         live,
     )?;
+    // Whoever takes back what an app has does not want it to come back with a code that is under way. An
+    // app that lets go of one grant itself may be fetching the next.
+    if matches!(reason, EndReason::OwnerRevoked | EndReason::OperatorRevoked) {
+        rows::change(
+            db,
+            "DELETE FROM codes WHERE consumed_at IS NULL AND (host, localpart, client_id) =
+                 (SELECT g.host, g.localpart, c.client_id
+                  FROM grants g JOIN clients c ON c.no = g.client_no WHERE g.grant_id = ?)",
+            [id.as_str()],
+        )?;
+    }
     end_all(db, grants, reason, now)
 }
 
@@ -157,6 +168,9 @@ pub(super) fn end_account(
     let (host, localpart) = (account.domain().as_str(), rows::localpart(account));
     let unless = unless.map(Generation::as_str);
     sessions::end_account(db, host, localpart, unless)?;
+    if reason == EndReason::AccountDeleted {
+        events::forget_account(db, account)?;
+    }
     end_of_account(db, account, unless, reason, now)
 }
 
@@ -255,6 +269,7 @@ pub(super) fn forget_addresses(db: &Connection) -> Result<()> {
          WHERE granted_from IS NOT NULL OR last_used_from IS NOT NULL",
         "UPDATE codes SET granted_from = NULL WHERE granted_from IS NOT NULL",
         "UPDATE browser_sessions SET address = NULL WHERE address IS NOT NULL",
+        "UPDATE events SET address = NULL WHERE address IS NOT NULL",
     ] {
         rows::change(db, sql, [])?;
     }

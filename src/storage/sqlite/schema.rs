@@ -152,6 +152,24 @@ ALTER TABLE browser_sessions ADD COLUMN last_seen_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE browser_sessions ADD COLUMN address TEXT;
 ALTER TABLE browser_sessions ADD COLUMN user_agent TEXT;
 UPDATE browser_sessions SET last_seen_at = auth_time;
+
+-- day: since 1970, of the first that is counted here; grant_id: empty where it is about none.
+CREATE TABLE events (
+    no INTEGER PRIMARY KEY,
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    grant_id TEXT NOT NULL,
+    reason TEXT,
+    client_name TEXT,
+    at INTEGER NOT NULL,
+    address TEXT,
+    count INTEGER NOT NULL DEFAULT 1,
+    UNIQUE (host, localpart, day, kind, grant_id)
+) STRICT;
+CREATE INDEX events_by_account ON events (host, localpart, no);
+CREATE INDEX events_by_end ON events (at);
 ";
 
 /// What the `claims` parameter asked for; `NULL` for nothing.
