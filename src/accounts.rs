@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jid::{BareJid, DomainPart};
 
-use crate::model::{Generation, GrantId, ScopeSet};
+use crate::model::{Generation, GrantId, Profile, ScopeSet};
 use crate::secrets::Secret;
 
 /// The server could not be asked, or did not answer in time. It says nothing about the question:
@@ -69,6 +69,9 @@ pub trait Accounts: Send + Sync {
 
     /// Ends the live sessions of a grant; answers how many there were.
     async fn end_sessions(&self, account: &BareJid, grant: &GrantId) -> Result<u32, Unavailable>;
+
+    /// What the account's vCard says; nothing, where there is none.
+    async fn profile(&self, account: &BareJid) -> Result<Profile, Unavailable>;
 
     /// The XMPP scopes that the host's module has said it enforces; none before it has.
     fn enforced_scopes(&self, host: &DomainPart) -> ScopeSet;

@@ -14,8 +14,9 @@ use serde_json::Value;
 use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::config;
 use xmpp_oauth::model::{
-    ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, Client, ClientId,
+    ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, ClaimSet, Client, ClientId,
     ClientMetadata, ClientOrigin, EndReason, Grant, GrantId, GrantType, Pair, ResponseType,
+    SubjectType,
 };
 use xmpp_oauth::secrets::TokenHash;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -70,6 +71,9 @@ fn client(name: &str) -> Client {
             client_name: name.to_owned(),
             client_uri: Some("https://client.example/".parse().unwrap()),
             redirect_uris: vec!["https://client.example/cb".to_owned()],
+            post_logout_redirect_uris: Vec::new(),
+            subject_type: SubjectType::Public,
+            sector_identifier_uri: None,
             token_endpoint_auth_method: AuthMethod::None,
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             response_types: vec![ResponseType::Code],
@@ -93,6 +97,7 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         created_at: NOW,
         auth_time: NOW,
         nonce: None,
+        id_token_claims: ClaimSet::default(),
         generation: None,
         ended: None,
         granted_from: None,
@@ -107,6 +112,7 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         redirect_uri: None,
         code_challenge: None,
         nonce: None,
+        id_token_claims: ClaimSet::default(),
         auth_time: NOW,
         generation: None,
         issued_at: NOW,

@@ -58,6 +58,8 @@ mod devices;
 mod discovery;
 #[path = "http/granted.rs"]
 mod granted;
+#[path = "http/hints.rs"]
+mod hints;
 #[path = "http/id_tokens.rs"]
 mod id_tokens;
 #[path = "http/implicit.rs"]
@@ -66,12 +68,16 @@ mod implicit;
 mod introspection;
 #[path = "http/login.rs"]
 mod login;
+#[path = "http/logout.rs"]
+mod logout;
 #[path = "http/management.rs"]
 mod management;
 #[path = "http/other_grants.rs"]
 mod other_grants;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/pairwise.rs"]
+mod pairwise;
 #[path = "http/pkce.rs"]
 mod pkce;
 #[path = "http/private_key_jwt.rs"]

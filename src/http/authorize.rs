@@ -9,8 +9,8 @@ use url::{Host, Url};
 use super::answer::{Forms, Refused, redirect, status_of};
 use super::login::{Goal, SWITCH_PATH, after_login};
 use super::pages::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
-    SendPage, SendsTo, SwitchAccount,
+    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText,
+    LoginError as Shown, ScopeView, SendPage, SendsTo, SwitchAccount,
 };
 use super::request::{Peer, client_address, form, form_pairs, pairs};
 use super::texts::Locale;
@@ -27,7 +27,7 @@ use crate::oauth::{ErrorCode, OauthError, Params};
 pub(super) const CONSENT_PATH: &str = "/consent";
 
 /// The longest request; a `client_id` alone may have 4 KiB.
-const MAX_REQUEST: usize = 15 * 1024;
+pub(super) const MAX_REQUEST: usize = 15 * 1024;
 
 /// GET /oauth2/authorize
 pub(super) async fn get(
@@ -72,6 +72,9 @@ async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) 
         Err(error) => return web.refuse(headers, answer_to, &error).await,
     };
     let must_log_in = web.provider.must_log_in(&request, current.as_ref());
+    let is_other = current
+        .as_ref()
+        .is_some_and(|current| web.provider.is_somebody_else(&request, current));
     let current = current.filter(|_| !must_log_in);
     if let Some(current) = &current {
         let from = client_address(web, peer, headers);
@@ -86,7 +89,11 @@ async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) 
             let error = OauthError::new(ErrorCode::LoginRequired, "nobody is logged in here");
             web.refuse(headers, answer_to, &error).await
         }
-        (None, false) => web.ask_to_log_in(headers, request, raw_request),
+        (None, false) => {
+            let error = is_other.then_some(Shown::OtherAccount);
+            let goal = Goal::Client(Box::new(request), raw_request);
+            web.login_page(headers, &goal, None, error)
+        }
         (Some(_), true) => {
             let error = OauthError::new(ErrorCode::ConsentRequired, "the person must be asked");
             web.refuse(headers, answer_to, &error).await
@@ -119,7 +126,7 @@ async fn ask(
         action: CONSENT_PATH.to_owned(),
         request: raw_request.to_owned(),
         ticket: question.ticket,
-        switch_account: Some(SwitchAccount {
+        switch_account: request.hinted.is_none().then(|| SwitchAccount {
             action: SWITCH_PATH.to_owned(),
             csrf: web.provider.form_token(&form_cookie),
             continue_to: raw_request.to_owned(),
@@ -127,7 +134,7 @@ async fn ask(
     };
     let html = web
         .pages()
-        .render_consent(&page, &web.locale(headers, None));
+        .render_consent(&page, &web.locale(headers, request.ui_locales.as_deref()));
     let mut response = web.page(StatusCode::OK, html, &Forms::Anywhere);
     if is_new {
         web.set_form_cookie(&mut response, &form_cookie);
@@ -266,7 +273,7 @@ impl Web {
         request: &AuthorizationRequest,
         answer: Answer,
     ) -> Response {
-        let locale = self.locale(headers, None);
+        let locale = self.locale(headers, request.ui_locales.as_deref());
         match answer {
             Answer::Redirect(to) => redirect(&to),
             Answer::Post(to, fields) => {

@@ -131,13 +131,16 @@ impl Web {
             client: request.map(|request| client_view(&request.client)),
         };
         let status = match error {
-            None | Some(Shown::WrongPassword | Shown::Missing(_)) => StatusCode::OK,
+            None | Some(Shown::WrongPassword | Shown::OtherAccount | Shown::Missing(_)) => {
+                StatusCode::OK
+            }
             Some(Shown::TooManyTries { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Some(Shown::TryAgain) => StatusCode::SERVICE_UNAVAILABLE,
             Some(Shown::Expired) => StatusCode::BAD_REQUEST,
         };
         let forms = request.map_or(Forms::Here, |request| forms_to(&request.answer_to));
-        let locale = self.locale(headers, None);
+        let wish = request.and_then(|request| request.ui_locales.as_deref());
+        let locale = self.locale(headers, wish);
         let html = self.pages().render_login(&page, &locale);
         let mut response = self.page(status, html, &forms);
         if is_new {
@@ -262,7 +265,7 @@ pub(super) async fn switch(
 }
 
 /// Whether the form was made for this browser.
-fn is_our_form(web: &Web, headers: &HeaderMap, params: &Params) -> bool {
+pub(super) fn is_our_form(web: &Web, headers: &HeaderMap, params: &Params) -> bool {
     let (cookie, is_new) = web.form_cookie(headers);
     let expected = web.provider.form_token(&cookie);
     !is_new

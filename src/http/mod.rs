@@ -12,6 +12,7 @@ mod device;
 mod discovery;
 mod explained;
 mod login;
+mod logout;
 pub mod ops;
 pub mod pages;
 mod probe;

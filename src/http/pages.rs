@@ -14,6 +14,7 @@ mod consent;
 pub mod current;
 mod device;
 mod login;
+mod logout;
 mod notices;
 mod samples;
 #[cfg(test)]
@@ -44,6 +45,7 @@ use self::device::DeviceContext;
 pub use self::device::{DeviceDonePage, DeviceError, DevicePage, DeviceView, SendPage};
 use self::login::LoginContext;
 pub use self::login::{LoginError, LoginNotice, LoginPage, MissingField};
+pub use self::logout::{BackLink, LoggedOutPage, LogoutPage};
 pub use self::notices::{CodePage, ErrorLink, ErrorPage, ErrorTitle, LinkText};
 pub use self::theme::StyleError;
 use super::texts::{self, Language, Locale, TextsError};
@@ -54,6 +56,11 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("base.html", include_str!("../../templates/base.html")),
     ("login.html", include_str!("../../templates/login.html")),
     ("consent.html", include_str!("../../templates/consent.html")),
+    ("logout.html", include_str!("../../templates/logout.html")),
+    (
+        "logged-out.html",
+        include_str!("../../templates/logged-out.html"),
+    ),
     ("account.html", include_str!("../../templates/account.html")),
     ("revoke.html", include_str!("../../templates/revoke.html")),
     ("parts.html", include_str!("../../templates/parts.html")),
@@ -178,6 +185,26 @@ impl Pages {
         self.render("consent.html", context, Some(&page.client), locale)
     }
 
+    /// The logout page.
+    ///
+    /// # Errors
+    /// If an operator's template fails on these values.
+    pub fn render_logout(&self, page: &LogoutPage, locale: &Locale) -> Result<String, PagesError> {
+        self.render("logout.html", page, page.client.as_ref(), locale)
+    }
+
+    /// The page that says that nobody is logged in any more.
+    ///
+    /// # Errors
+    /// If an operator's template fails on these values.
+    pub fn render_logged_out(
+        &self,
+        page: &LoggedOutPage,
+        locale: &Locale,
+    ) -> Result<String, PagesError> {
+        self.render("logged-out.html", page, None, locale)
+    }
+
     /// The account's page.
     ///
     /// # Errors
@@ -280,6 +307,12 @@ impl Pages {
             }
             for page in samples::consent() {
                 self.render_consent(&page, locale)?;
+            }
+            for page in samples::logout() {
+                self.render_logout(&page, locale)?;
+            }
+            for page in samples::logged_out() {
+                self.render_logged_out(&page, locale)?;
             }
             for page in samples::account() {
                 self.render_account(&page, locale)?;

@@ -12,7 +12,8 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use super::answer::{Refused, wants_page};
 use super::cors::cors;
 use super::{
-    Shared, Web, account, authorize, device, discovery, login, register, token, userinfo, validate,
+    Shared, Web, account, authorize, device, discovery, login, logout, register, token, userinfo,
+    validate,
 };
 use crate::oauth::discovery::{METADATA_PATH, OPENID_CONFIGURATION_PATH, path};
 
@@ -41,6 +42,8 @@ pub fn router(web: Web) -> Router {
         .route(path::DEVICE_PAGE, get(device::get).post(device::decide))
         .route(path::VALIDATE, get(validate::get))
         .route(path::USERINFO, get(userinfo::get).post(userinfo::post))
+        .route(path::LOGOUT, get(logout::get).post(logout::post))
+        .route(logout::LOGOUT_PATH, post(logout::confirm))
         .route(login::LOGIN_PATH, get(login::get).post(login::post))
         .route(login::SWITCH_PATH, post(login::switch))
         .route(authorize::CONSENT_PATH, post(authorize::decide))

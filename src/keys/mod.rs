@@ -5,6 +5,7 @@
 //! What is signed, and for whom, is for `oauth`.
 
 pub mod client;
+pub mod issued;
 mod material;
 pub mod registration;
 

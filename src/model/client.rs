@@ -32,6 +32,17 @@ pub enum ApplicationType {
     Native,
 }
 
+/// Whether all clients know a person by the same `sub` (OIDC Core §8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    /// All the same: the account as a URI.
+    #[default]
+    Public,
+    /// Each sector another one, which does not tell the account.
+    Pairwise,
+}
+
 /// `grant_type` values (RFC 6749 §4, §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -167,6 +178,9 @@ pub struct ClientMetadata {
     pub client_uri: Option<Url>,
     /// Where answers may go, compared as text but for a loopback port (RFC 8252 §7.3).
     pub redirect_uris: Vec<String>,
+    /// Where people may go once they have logged out (RP-Initiated Logout §3.1), compared as text.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub post_logout_redirect_uris: Vec<String>,
     /// How it proves itself at the token endpoint.
     pub token_endpoint_auth_method: AuthMethod,
     /// The grants it will use.
@@ -175,6 +189,12 @@ pub struct ClientMetadata {
     pub response_types: Vec<ResponseType>,
     /// Web or native.
     pub application_type: ApplicationType,
+    /// What it gets as `sub`.
+    #[serde(skip_serializing_if = "is_public", default)]
+    pub subject_type: SubjectType,
+    /// Names its sector, where it said so (OIDC Core §8.1).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sector_identifier_uri: Option<Url>,
     /// The scopes it may ask for; `None` for all.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub scope: Option<String>,
@@ -216,7 +236,23 @@ pub struct ClientMetadata {
     pub software_version: Option<String>,
 }
 
+/// What is not said is public; short `client_id`s leave it out.
+fn is_public(subject_type: &SubjectType) -> bool {
+    *subject_type == SubjectType::Public
+}
+
 impl ClientMetadata {
+    /// Whose clients know a person by the same `sub`, for one that wants it pairwise: a host
+    /// (OIDC Core §8.1).
+    pub fn sector(&self) -> Option<String> {
+        let first = match self.subject_type {
+            SubjectType::Public => None,
+            SubjectType::Pairwise => self.redirect_uris.first(),
+        };
+        let url = Url::parse(first?).ok()?;
+        url.host_str().map(str::to_owned)
+    }
+
     /// Whether the client registered for `grant_type`.
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)

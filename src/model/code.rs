@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jid::BareJid;
 
-use super::{ClientId, Generation, GrantId, ScopeSet};
+use super::{ClaimSet, ClientId, Generation, GrantId, ScopeSet};
 use crate::clock::Timestamp;
 use crate::secrets::{same, sha256_text};
 
@@ -63,6 +63,8 @@ pub struct AuthorizationCode {
     pub code_challenge: Option<CodeChallenge>,
     /// OIDC Core §3.1.2.1.
     pub nonce: Option<String>,
+    /// What the client wants in its id_token (OIDC Core §5.5).
+    pub id_token_claims: ClaimSet,
     /// When the person last gave their password.
     pub auth_time: Timestamp,
     /// The account's generation when they did.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jid::BareJid;
 
-use super::{ClientId, Generation, GrantId, ScopeSet};
+use super::{ClaimSet, ClientId, Generation, GrantId, ScopeSet};
 use crate::clock::Timestamp;
 
 /// What a person allowed a client to do. Tokens and live sessions hang on it and end with it.
@@ -32,6 +32,8 @@ pub struct Grant {
     pub auth_time: Timestamp,
     /// OIDC Core §2: the request's nonce, repeated in the id_token.
     pub nonce: Option<String>,
+    /// What the client wants in its id_token (OIDC Core §5.5).
+    pub id_token_claims: ClaimSet,
     /// The account's generation at that time; `None` where the server cannot know.
     pub generation: Option<Generation>,
     /// When and why it ended; `None` while it lives.

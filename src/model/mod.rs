@@ -1,6 +1,7 @@
 //! Plain records and their legal transitions: what the program talks about, free of async, I/O and
 //! wire formats.
 
+mod claims;
 mod client;
 mod code;
 mod device;
@@ -11,9 +12,10 @@ mod scope;
 mod session;
 mod token;
 
+pub use claims::{Claim, ClaimSet, Profile};
 pub use client::{
     ApplicationType, AuthMethod, Client, ClientMetadata, ClientOrigin, GrantType, ResponseType,
-    SigningAlgorithm,
+    SigningAlgorithm, SubjectType,
 };
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
 pub use device::{Approval, DeviceCode, DeviceState};

@@ -11,6 +11,8 @@ pub struct Scope(String);
 impl Scope {
     /// Who you are (OIDC Core §3.1.2.1). By itself no XMPP login.
     pub const OPENID: &'static str = "openid";
+    /// What the account's vCard says of its owner (OIDC Core §5.4).
+    pub const PROFILE: &'static str = "profile";
     /// A refresh token (OIDC Core §11).
     pub const OFFLINE_ACCESS: &'static str = "offline_access";
     /// The whole account, as with the password.
@@ -23,8 +25,9 @@ impl Scope {
     pub const ACCOUNT_WRITE: &'static str = "xmpp:account:write";
 
     /// Every scope that the program knows.
-    pub const KNOWN: [&'static str; 6] = [
+    pub const KNOWN: [&'static str; 7] = [
         Self::OPENID,
+        Self::PROFILE,
         Self::OFFLINE_ACCESS,
         Self::XMPP,
         Self::CLIENT_NORMAL,
@@ -103,6 +106,14 @@ impl ScopeSet {
     /// Whether all of them are in `other`.
     pub fn is_subset(&self, other: &Self) -> bool {
         self.0.is_subset(&other.0)
+    }
+
+    /// All of them, and this one.
+    #[must_use]
+    pub fn with(&self, scope: Scope) -> Self {
+        let mut scopes = self.0.clone();
+        scopes.insert(scope);
+        Self(scopes)
     }
 
     /// Those for which `keep` holds.

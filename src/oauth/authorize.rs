@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use url::form_urlencoded;
 
+use super::claims::{Wanted, check_claims};
 use super::par::Origin;
 use super::redirect_uri::{self, RedirectKind};
+use super::subject::account_of;
 use super::{ErrorCode, OauthError, Params, Provider, Repeated};
-use crate::model::{Client, CodeChallenge, CodeChallengeMethod, ResponseType, Scope, ScopeSet};
+use crate::model::{
+    ClaimSet, Client, CodeChallenge, CodeChallengeMethod, ResponseType, Scope, ScopeSet,
+};
 
 /// A request that may be put before a person.
 #[derive(Clone, Debug)]
@@ -34,6 +38,12 @@ pub struct AuthorizationRequest {
     pub max_age: Option<u64>,
     /// Whom the client thinks it is: fills the login form.
     pub login_hint: Option<String>,
+    /// The `sub` of the one person that the client means (`id_token_hint`, or `sub` in `claims`).
+    pub hinted: Option<String>,
+    /// The languages to talk to the person in.
+    pub ui_locales: Option<String>,
+    /// What the client wants in its id_token (OIDC Core §5.5).
+    pub id_token_claims: ClaimSet,
 }
 
 /// How the person is to be asked.
@@ -130,11 +140,15 @@ impl Provider {
         let code_challenge = self
             .check_code_challenge(&params, &client, response_type)
             .map_err(told)?;
-        let scopes = check_scopes(&params, &client).map_err(told)?;
+        let wanted = check_claims(&params).map_err(told)?;
+        let scopes = check_scopes(&params, &client, &wanted).map_err(told)?;
         let scopes = check_implicit_scopes(scopes, response_type).map_err(told)?;
         let prompt = check_prompt(&params).map_err(told)?;
         let max_age = check_max_age(&params).map_err(told)?;
         check_nonce(&params).map_err(told)?;
+        let hinted = self.check_hint(&params, &client, &wanted).await;
+        let hinted = hinted.map_err(told)?;
+        let login_hint = params.get("login_hint").map(str::to_owned);
         Ok(AuthorizationRequest {
             redirect_uri_named: params.get("redirect_uri").is_some(),
             client,
@@ -145,8 +159,35 @@ impl Provider {
             nonce: params.get("nonce").map(str::to_owned),
             prompt,
             max_age,
-            login_hint: params.get("login_hint").map(str::to_owned),
+            login_hint: login_hint.or_else(|| Some(account_of(hinted.as_deref()?)?.to_string())),
+            hinted,
+            ui_locales: params.get("ui_locales").map(str::to_owned),
+            id_token_claims: wanted.id_token,
         })
+    }
+
+    /// OIDC Core §3.1.2.1 `id_token_hint`, §5.5.1 `sub`.
+    async fn check_hint(
+        &self,
+        params: &Params,
+        client: &Client,
+        wanted: &Wanted,
+    ) -> Result<Option<String>, OauthError> {
+        let Some(token) = params.get("id_token_hint") else {
+            return Ok(wanted.sub.clone());
+        };
+        let hint = self.read_hint(token).await?;
+        if hint.aud != client.id.as_str() {
+            return Err(OauthError::invalid_request(
+                "id_token_hint was made for another client",
+            ));
+        }
+        if wanted.sub.as_ref().is_some_and(|sub| *sub != hint.sub) {
+            return Err(OauthError::invalid_request(
+                "claims and id_token_hint name different people",
+            ));
+        }
+        Ok(Some(hint.sub))
     }
 
     /// RFC 9126 §5, §6: what has to be pushed is taken no other way.
@@ -395,7 +436,11 @@ fn check_implicit_scopes(
 
 /// What is asked for, less what is unknown and what the client did not register for. Where nothing is
 /// asked for: what it registered for, or a chat client's scopes (RFC 6749 §3.3).
-pub(super) fn check_scopes(params: &Params, client: &Client) -> Result<ScopeSet, OauthError> {
+pub(super) fn check_scopes(
+    params: &Params,
+    client: &Client,
+    wanted: &Wanted,
+) -> Result<ScopeSet, OauthError> {
     let default = format!("{} {}", Scope::OPENID, Scope::CLIENT_NORMAL);
     let asked = params
         .get("scope")
@@ -404,6 +449,11 @@ pub(super) fn check_scopes(params: &Params, client: &Client) -> Result<ScopeSet,
     let asked: ScopeSet = asked
         .parse()
         .map_err(|error| OauthError::new(ErrorCode::InvalidScope, format!("scope: {error}")))?;
+    // The person decides about what is asked for by its name, too.
+    let asked = match (wanted.profile, Scope::PROFILE.parse()) {
+        (true, Ok(profile)) => asked.with(profile),
+        _ => asked,
+    };
     let scopes =
         asked.filtered(|scope| scope.is_known() && client.metadata.may_ask_for(scope.as_str()));
     if !scopes

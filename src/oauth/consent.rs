@@ -112,7 +112,30 @@ impl Provider {
         let is_too_old = request
             .max_age
             .is_some_and(|max| age > Duration::from_secs(max));
-        is_too_old || request.prompt.login || request.prompt.select_account
+        is_too_old
+            || request.prompt.login
+            || request.prompt.select_account
+            || self.is_somebody_else(request, current)
+    }
+
+    /// Whether the client means another account than the one that is logged in here: nothing is granted
+    /// for this one then (OIDC Core §3.1.2.1 `id_token_hint`, §3.1.2.2). A `login_hint` is a guess, and
+    /// binds only where nobody is asked whether it is right.
+    pub fn is_somebody_else(
+        &self,
+        request: &AuthorizationRequest,
+        current: &CurrentSession,
+    ) -> bool {
+        let account = &current.session.account;
+        let hinted = request.hinted.as_ref();
+        let guessed = request
+            .login_hint
+            .as_deref()
+            .filter(|_| request.prompt.none);
+        hinted.is_some_and(|sub| *sub != self.subject_for(&request.client.metadata, account))
+            || guessed
+                .and_then(|hint| self.account_named(hint))
+                .is_some_and(|guessed| guessed != *account)
     }
 
     /// What to ask the person of `current`; `raw_request` is the request as it came.
@@ -318,6 +341,7 @@ impl Provider {
                 .then(|| request.answer_to.redirect_uri.clone()),
             code_challenge: request.code_challenge.clone(),
             nonce: request.nonce.clone(),
+            id_token_claims: request.id_token_claims.clone(),
             auth_time: current.session.auth_time,
             generation: current.session.generation.clone(),
             granted_from: self.kept(from),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::claims::Wanted;
 use super::clients::Credentials;
 use super::consent::{AskAgain, Decision, Question, Subject, left_ticked};
 use super::discovery::path;
@@ -118,7 +119,7 @@ impl Provider {
     ) -> Result<DeviceAuthorization, OauthError> {
         let client = self.authenticate_client(credentials).await?;
         self.check_may_begin(&client, GrantType::DeviceCode)?;
-        let scopes = super::authorize::check_scopes(params, &client)?;
+        let scopes = super::authorize::check_scopes(params, &client, &Wanted::default())?;
         let now = self.now();
         let brakes = &self.devices;
         let too_many = |wait| OauthError::too_many(wait, "too many devices have asked");

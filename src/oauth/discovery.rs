@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 
 use super::Provider;
+use super::claims::ACR;
 use crate::keys::client::ALGORITHMS;
-use crate::model::{GrantType, ResponseType, Scope};
+use crate::model::{Claim, GrantType, ResponseType, Scope};
 
 /// Where RFC 8414 §3 puts the document.
 pub const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
@@ -20,12 +21,30 @@ pub mod path {
     pub const DEVICE_PAGE: &str = "/device";
     pub const INTROSPECT: &str = "/oauth2/introspect";
     pub const JWKS: &str = "/oauth2/jwks";
+    pub const LOGOUT: &str = "/oauth2/logout";
     pub const PAR: &str = "/oauth2/par";
     pub const REGISTER: &str = "/oauth2/register";
     pub const REVOKE: &str = "/oauth2/revoke";
     pub const TOKEN: &str = "/oauth2/token";
     pub const USERINFO: &str = "/oauth2/userinfo";
     pub const VALIDATE: &str = "/oauth2/validate/{host}";
+}
+
+fn claims_supported() -> Vec<&'static str> {
+    let of_tokens = [
+        "iss",
+        "sub",
+        "aud",
+        "iat",
+        "exp",
+        "auth_time",
+        "nonce",
+        "at_hash",
+        "acr",
+        "amr",
+    ];
+    let of_people = Claim::ALL.into_iter().map(Claim::as_str);
+    of_tokens.into_iter().chain(of_people).collect()
 }
 
 impl Provider {
@@ -78,6 +97,8 @@ impl Provider {
             "userinfo_endpoint": http.url_of(path::USERINFO),
             "revocation_endpoint": http.url_of(path::REVOKE),
             "introspection_endpoint": http.url_of(path::INTROSPECT),
+            // RP-Initiated Logout §2.1
+            "end_session_endpoint": http.url_of(path::LOGOUT),
             "scopes_supported": self.scopes_supported(),
             "response_types_supported": response_types,
             "response_modes_supported": ["query", "fragment", "form_post"],
@@ -88,13 +109,11 @@ impl Provider {
             "code_challenge_methods_supported": challenge_methods,
             // RFC 9207 §3
             "authorization_response_iss_parameter_supported": true,
-            "subject_types_supported": ["public"],
+            "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": id_token_algorithms,
-            "claims_supported": [
-                "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "at_hash", "amr",
-                "preferred_username",
-            ],
-            "claims_parameter_supported": false,
+            "acr_values_supported": [ACR],
+            "claims_supported": claims_supported(),
+            "claims_parameter_supported": true,
             "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
             "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
             "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
@@ -135,7 +154,7 @@ impl Provider {
             .map(|host| self.accounts.enforced_scopes(host))
             .collect();
         let is_on = |scope: &&str| match *scope {
-            Scope::OPENID | Scope::OFFLINE_ACCESS => true,
+            Scope::OPENID | Scope::PROFILE | Scope::OFFLINE_ACCESS => true,
             xmpp => enforced.iter().any(|scopes| scopes.contains(xmpp)),
         };
         Scope::KNOWN.into_iter().filter(is_on).collect()

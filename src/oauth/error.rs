@@ -42,6 +42,7 @@ pub enum ErrorCode {
     TemporarilyUnavailable,
     TooManyRequests,
     UnauthorizedClient,
+    UnmetAuthenticationRequirements,
     UnsupportedGrantType,
     UnsupportedResponseType,
 }
@@ -70,6 +71,7 @@ impl ErrorCode {
             // RFC 6749 has no word for it; the status says the rest
             Self::TemporarilyUnavailable | Self::TooManyRequests => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
         }

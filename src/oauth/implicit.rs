@@ -36,6 +36,7 @@ impl Provider {
             last_used_from: None,
             auth_time: session.auth_time,
             nonce: request.nonce.clone(),
+            id_token_claims: request.id_token_claims.clone(),
             generation: session.generation.clone(),
             ended: None,
         };
@@ -46,7 +47,7 @@ impl Provider {
         let access_token = pair.as_ref().map(|pair| &pair.access_token);
         let id_token = match response.has_id_token() {
             true => Some(
-                self.sign_id_token(client, &grant, now, access_token)
+                self.sign_id_token(client, &grant, &scopes, now, access_token)
                     .await?,
             ),
             false => None,

@@ -4,10 +4,11 @@ use jid::DomainRef;
 use serde_json::{Value, json};
 
 use super::clients::Credentials;
-use super::issue::subject;
+use super::subject::subject;
+use super::userinfo::claims_open_to;
 use super::{ErrorCode, OauthError, Params, Provider};
 use crate::clock::Timestamp;
-use crate::model::{ClientId, Grant, ScopeSet};
+use crate::model::{Claim, ClientId, Grant, ScopeSet};
 use crate::secrets::{TokenHash, TokenKind};
 use crate::storage::StoreError;
 
@@ -122,6 +123,8 @@ impl Provider {
                         access.issued_at,
                         Some(access.expires_at),
                     );
+                    self.hide_from_client(asker, &access.grant, &access.scopes, &mut answer)
+                        .await?;
                     answer["token_type"] = "Bearer".into();
                     answer
                 }
@@ -144,13 +147,40 @@ impl Provider {
         });
         Ok(match live {
             None => json!({ "active": false }),
-            Some(record) => self.describe(
-                &record.grant,
-                &record.grant.scopes,
-                record.issued_at,
-                record.expires_at,
-            ),
+            Some(record) => {
+                let grant = &record.grant;
+                let mut answer =
+                    self.describe(grant, &grant.scopes, record.issued_at, record.expires_at);
+                self.hide_from_client(asker, grant, &grant.scopes, &mut answer)
+                    .await?;
+                answer
+            }
         })
+    }
+
+    /// A client that knows people by pairwise subjects learns no more about its own tokens than it does
+    /// elsewhere. Resource servers have to know whose account it is.
+    async fn hide_from_client(
+        &self,
+        asker: Asker<'_>,
+        grant: &Grant,
+        scopes: &ScopeSet,
+        answer: &mut Value,
+    ) -> Result<(), StoreError> {
+        let (Asker::Client(id), Some(answer)) = (asker, answer.as_object_mut()) else {
+            return Ok(());
+        };
+        let Some(client) = self.client(id.as_str()).await? else {
+            return Ok(());
+        };
+        let sub = self.subject_for(&client.metadata, &grant.account);
+        answer.insert("sub".to_owned(), sub.into());
+        let open = claims_open_to(&client.metadata, scopes);
+        if !open.iter().any(|claim| claim == Claim::PreferredUsername) {
+            answer.remove("username");
+            answer.remove("aud");
+        }
+        Ok(())
     }
 
     fn describe(

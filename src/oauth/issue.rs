@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use jid::BareJid;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use super::claims::ACR;
+use super::userinfo::claims_open_to;
 use super::{OauthError, Provider};
 use crate::clock::Timestamp;
 use crate::config::RegistrationAlgorithm;
@@ -36,7 +37,11 @@ struct IdTokenClaims<'a> {
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_hash: Option<String>,
+    acr: &'a str,
     amr: [&'a str; 1],
+    /// What the `claims` parameter asked for.
+    #[serde(flatten)]
+    about: Map<String, Value>,
 }
 
 impl Provider {
@@ -86,9 +91,15 @@ impl Provider {
             return Ok(None);
         }
         let issued_at = pair.stored.issued_at;
-        self.sign_id_token(client, grant, issued_at, Some(&pair.access_token))
-            .await
-            .map(Some)
+        self.sign_id_token(
+            client,
+            grant,
+            &pair.stored.scopes,
+            issued_at,
+            Some(&pair.access_token),
+        )
+        .await
+        .map(Some)
     }
 
     /// An id_token about a grant; `access_token` is the one that it goes with.
@@ -96,19 +107,24 @@ impl Provider {
         &self,
         client: &Client,
         grant: &Grant,
+        scopes: &ScopeSet,
         issued_at: Timestamp,
         access_token: Option<&Secret>,
     ) -> Result<String, OauthError> {
+        let open = claims_open_to(&client.metadata, scopes);
+        let told = open.intersection(&grant.id_token_claims);
         let claims = IdTokenClaims {
             iss: self.config.http.issuer(),
-            sub: subject(&grant.account),
+            sub: self.subject_for(&client.metadata, &grant.account),
             aud: grant.client_id.as_str(),
             iat: issued_at,
             exp: issued_at + ID_TOKEN_TTL,
             auth_time: grant.auth_time,
             nonce: grant.nonce.as_deref(),
             at_hash: access_token.map(|token| half_sha256_text(token.expose())),
+            acr: ACR,
             amr: ["pwd"],
+            about: self.claims_of(&grant.account, &told).await,
         };
         let registered = client.metadata.id_token_signed_response_alg;
         let algorithm = registered
@@ -123,46 +139,5 @@ impl Provider {
             (algorithm, _) => self.keys.sign(algorithm, &claims).await,
         };
         Ok(signed?)
-    }
-}
-
-/// What a localpart may bear in a URI as it is (RFC 5122 §2.2 `nodeid`).
-const LOCALPART: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=');
-
-/// `sub`: the account as a URI (RFC 5122).
-pub(super) fn subject(account: &BareJid) -> String {
-    let localpart = account.node().map(AsRef::as_ref).unwrap_or_default();
-    let localpart = utf8_percent_encode(localpart, LOCALPART);
-    // of a domain's ASCII, all is allowed
-    let domain = utf8_percent_encode(account.domain().as_str(), CONTROLS);
-    format!("xmpp:{localpart}@{domain}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subject_is_a_uri_whatever_the_account_is_called() {
-        for (account, uri) in [
-            ("alice@example.com", "xmpp:alice@example.com"),
-            ("jürgen@exämple.com", "xmpp:j%C3%BCrgen@ex%C3%A4mple.com"),
-            ("a%41?b#c@[::1]", "xmpp:a%2541%3Fb%23c@[::1]"),
-        ] {
-            assert_eq!(subject(&account.parse().unwrap()), uri);
-        }
     }
 }

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::redirect_uri::check_registrable;
+use super::redirect_uri::{OUT_OF_BAND, check_registrable};
 use super::{ErrorCode, OauthError};
 use crate::config::Flows;
 use crate::keys::client;
 use crate::model::{
     ApplicationType, AuthMethod, ClientMetadata, GrantType, ResponseType, ScopeSet,
-    SigningAlgorithm,
+    SigningAlgorithm, SubjectType,
 };
 
 /// The metadata as a client sends it. Fields that the provider does not use are ignored
@@ -21,6 +21,7 @@ struct Requested {
     client_name: Option<String>,
     client_uri: Option<String>,
     redirect_uris: Option<Vec<String>>,
+    post_logout_redirect_uris: Option<Vec<String>>,
     token_endpoint_auth_method: Option<String>,
     grant_types: Option<Vec<String>>,
     response_types: Option<Vec<String>>,
@@ -31,6 +32,7 @@ struct Requested {
     tos_uri: Option<String>,
     id_token_signed_response_alg: Option<String>,
     subject_type: Option<String>,
+    sector_identifier_uri: Option<String>,
     jwks: Option<Value>,
     token_endpoint_auth_signing_alg: Option<String>,
     request_object_signing_alg: Option<String>,
@@ -83,7 +85,17 @@ pub(super) fn check_metadata(
         check_client_algorithm(field, name.as_deref())?;
     }
     check_keys(&requested, auth_method)?;
-    Ok(ClientMetadata {
+    let subject_type = check_subject_type(requested.subject_type.as_deref())?;
+    let sector_identifier_uri = https_url(
+        "sector_identifier_uri",
+        requested.sector_identifier_uri.as_deref(),
+    )?;
+    let post_logout_redirect_uris = check_post_logout_redirect_uris(
+        requested.post_logout_redirect_uris.unwrap_or_default(),
+        application_type,
+        client_uri.as_ref(),
+    )?;
+    let metadata = ClientMetadata {
         client_name: check_name(requested.client_name.as_deref(), client_uri.as_ref())?,
         redirect_uris: match (requested.redirect_uris, response_types.is_empty()) {
             // RFC 7591 §2: only flows with redirection need them
@@ -120,8 +132,13 @@ pub(super) fn check_metadata(
         contacts: check_contacts(requested.contacts.unwrap_or_default())?,
         software_id: short("software_id", requested.software_id)?,
         software_version: short("software_version", requested.software_version)?,
+        subject_type,
+        sector_identifier_uri,
+        post_logout_redirect_uris,
         client_uri,
-    })
+    };
+    check_sector(&metadata)?;
+    Ok(metadata)
 }
 
 /// People see the name: it must be there, or be the host of the home page.
@@ -184,9 +201,41 @@ fn check_not_supported(requested: &Requested) -> Result<(), OauthError> {
             return Err(invalid(format!("{field} is not supported: leave it out")));
         }
     }
-    match requested.subject_type.as_deref() {
-        None | Some("public") => Ok(()),
-        Some(_) => Err(invalid("subject_type must be public")),
+    Ok(())
+}
+
+fn check_subject_type(name: Option<&str>) -> Result<SubjectType, OauthError> {
+    match name {
+        None | Some("public") => Ok(SubjectType::Public),
+        Some("pairwise") => Ok(SubjectType::Pairwise),
+        Some(_) => Err(invalid("subject_type must be public or pairwise")),
+    }
+}
+
+/// OIDC Core §8.1: a sector is a host that has all redirect URIs, or that lists them in a document. That
+/// document is not fetched, so it can say no more than the redirect URIs do.
+fn check_sector(metadata: &ClientMetadata) -> Result<(), OauthError> {
+    let host = |uri: &String| {
+        let url = Url::parse(uri).ok().filter(|url| url.scheme() == "https");
+        url.and_then(|url| url.host_str().map(str::to_owned))
+    };
+    let mut hosts: Vec<_> = metadata.redirect_uris.iter().map(host).collect();
+    hosts.dedup();
+    let one = match hosts.as_slice() {
+        [Some(one)] => Some(one.as_str()),
+        _ => None,
+    };
+    if metadata.subject_type == SubjectType::Pairwise && one.is_none() {
+        return Err(invalid(
+            "subject_type pairwise needs redirect_uris that are https and all on one host",
+        ));
+    }
+    let named = metadata.sector_identifier_uri.as_ref();
+    match named.map(|url| url.host_str()) {
+        Some(named) if named != one => Err(invalid(
+            "sector_identifier_uri must be on the one host of all redirect_uris: it is not fetched here",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -254,6 +303,25 @@ fn check_redirect_uris(
     for uri in &uris {
         check_registrable(uri, application_type, client_uri)
             .map_err(|why| wrong(format!("redirect_uris: {} {why}", cut(uri))))?;
+    }
+    Ok(uris)
+}
+
+/// What holds for redirect URIs: people are sent there, too (RP-Initiated Logout §3.1).
+fn check_post_logout_redirect_uris(
+    uris: Vec<String>,
+    application_type: ApplicationType,
+    client_uri: Option<&Url>,
+) -> Result<Vec<String>, OauthError> {
+    if uris.len() > 20 {
+        return Err(invalid("post_logout_redirect_uris names more than 20"));
+    }
+    for uri in &uris {
+        let checked = match uri == OUT_OF_BAND {
+            true => Err("is nowhere to go"),
+            false => check_registrable(uri, application_type, client_uri),
+        };
+        checked.map_err(|why| invalid(format!("post_logout_redirect_uris: {} {why}", cut(uri))))?;
     }
     Ok(uris)
 }
@@ -441,7 +509,13 @@ pub(super) fn schema(offered: &[SigningAlgorithm]) -> Value {
             },
             "scope": { "type": "string" },
             "id_token_signed_response_alg": { "enum": algorithms, "default": "RS256" },
-            "subject_type": { "const": "public" },
+            "subject_type": { "enum": ["public", "pairwise"], "default": "public" },
+            "sector_identifier_uri": url(),
+            "post_logout_redirect_uris": {
+                "type": "array",
+                "maxItems": 20,
+                "items": { "type": "string", "format": "uri", "maxLength": 2000 },
+            },
             "jwks": {
                 "type": "object",
                 "required": ["keys"],
@@ -543,7 +617,25 @@ mod tests {
             ("userinfo_signed_response_alg", json!("RS256")),
             ("userinfo_encrypted_response_enc", json!("A128GCM")),
             ("request_object_encryption_alg", json!("RSA-OAEP")),
-            ("subject_type", json!("pairwise")),
+            ("subject_type", json!("private")),
+            ("sector_identifier_uri", json!("http://app.example/s.json")),
+            (
+                "sector_identifier_uri",
+                json!("https://other.example/s.json"),
+            ),
+            (
+                "post_logout_redirect_uris",
+                json!(vec!["https://app.example/"; 21]),
+            ),
+            ("post_logout_redirect_uris", json!(["http://app.example/"])),
+            (
+                "post_logout_redirect_uris",
+                json!(["https://evil.example/"]),
+            ),
+            (
+                "post_logout_redirect_uris",
+                json!(["urn:ietf:wg:oauth:2.0:oob"]),
+            ),
             ("jwks", json!([])),
             ("jwks", json!({ "keys": [] })),
             (
@@ -597,6 +689,31 @@ mod tests {
         for name in ["a", "\u{5d0}", "\u{1f98a}", "\u{645}\u{200c}\u{6cc}"] {
             assert!(check(&json!({ "client_name": name })).is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_pairwise_client_is_on_one_host_which_is_its_sector() {
+        let pairwise = |uris: &[&str]| {
+            check(&json!({
+                "subject_type": "pairwise",
+                "client_uri": null,
+                "application_type": "native",
+                "sector_identifier_uri": "https://app.example/sector.json",
+                "redirect_uris": uris,
+            }))
+        };
+        let one = "https://APP.example:8443/cb";
+        let good = pairwise(&[one, "https://app.example/other"]).unwrap();
+        assert_eq!(good.sector().as_deref(), Some("app.example"));
+        for other in [
+            "https://other.example/cb",
+            "com.example.app:/cb",
+            "http://127.0.0.1/cb",
+        ] {
+            assert!(pairwise(&[one, other]).is_err(), "{other}");
+            assert!(pairwise(&[other]).is_err(), "{other}");
+        }
+        assert_eq!(check(&json!({})).unwrap().sector(), None);
     }
 
     #[test]

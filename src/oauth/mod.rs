@@ -11,6 +11,7 @@ pub mod authorize;
 pub mod bearer;
 pub mod browsers;
 mod cache;
+mod claims;
 pub mod clients;
 pub mod consent;
 mod control;
@@ -19,18 +20,22 @@ pub mod discovery;
 mod error;
 pub mod granted;
 mod grants;
+mod hint;
 mod implicit;
 pub mod introspection;
 mod issue;
 pub mod login;
+pub mod logout;
 mod metadata;
 pub mod par;
 mod params;
+mod profile;
 pub mod redirect_uri;
 pub mod registration;
 pub mod revoke;
 mod seen;
 pub mod sessions;
+mod subject;
 pub mod token;
 pub mod userinfo;
 mod validate;
@@ -109,6 +114,8 @@ pub struct Provider {
     secrets_key: [u8; 32],
     /// The clients of the configuration.
     configured: HashMap<ClientId, clients::Configured>,
+    /// Makes pairwise subjects, which must stay what they are.
+    subject_key: [u8; 32],
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
@@ -146,6 +153,8 @@ impl Provider {
             }
         };
         let configured = clients::configured(&on.config)?;
+        on.random.fill(&mut fresh);
+        let subject_key = on.store.secret("subjects", &fresh).await?;
         if !on.config.audit.addresses {
             on.store.forget_addresses().await?;
         }
@@ -154,6 +163,7 @@ impl Provider {
             form_key,
             secrets_key,
             configured,
+            subject_key,
             tokens: EpochCache::new(limits.cached_tokens),
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),

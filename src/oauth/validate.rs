@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::issue::subject;
+use super::subject::subject;
 use super::{ErrorCode, OauthError, Provider};
 use crate::model::Scope;
 

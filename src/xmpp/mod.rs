@@ -21,6 +21,7 @@ mod router;
 mod sasl;
 mod server;
 pub mod stream;
+mod vcard;
 mod version;
 
 pub use hosts::{Hello, HostInfo, Module};

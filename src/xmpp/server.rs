@@ -18,9 +18,10 @@ use super::link::{Link, LinkState};
 use super::ns;
 use super::password::Checks;
 use super::router::Router;
+use super::vcard;
 use crate::accounts::{AccountStatus, Accounts, PasswordCheck, Unavailable};
 use crate::config::Config;
-use crate::model::{Generation, GrantId, ScopeSet};
+use crate::model::{Generation, GrantId, Profile, ScopeSet};
 use crate::oauth::Provider;
 use crate::secrets::{Random, Secret};
 
@@ -120,7 +121,7 @@ impl Server {
     }
 }
 
-fn refused(error: &StanzaError) -> Unavailable {
+pub(super) fn refused(error: &StanzaError) -> Unavailable {
     if error.defined_condition == DefinedCondition::ResourceConstraint {
         return Unavailable::Busy;
     }
@@ -242,6 +243,10 @@ impl Accounts for Server {
         let host = account.domain();
         let answer = self.ask_module(host, Kind::Set, order.into()).await?;
         Ok(Ended::try_from(answer).map_err(senseless)?.count)
+    }
+
+    async fn profile(&self, account: &BareJid) -> Result<Profile, Unavailable> {
+        vcard::profile(&self.link, account).await
     }
 
     fn enforced_scopes(&self, host: &DomainPart) -> ScopeSet {

@@ -36,6 +36,7 @@ login-error-too-many-seconds =
        *[other] There were too many attempts. Please try again in { $amount } seconds.
     }
 login-error-expired = This form was open for too long. Please log in again.
+login-error-other-account = The app asks for another account than the one that is logged in here. Please log in with the account that you use in the app.
 login-error-missing-username = Please enter your address.
 login-error-missing-password = Please enter your password.
 login-notice-again = Please enter your password once more, to be sure that it is you.
@@ -85,6 +86,25 @@ cannot-read-messages = Read or send messages, or open your message history
 cannot-change-data = Change your contacts, profile or other data
 cannot-change-password = Change your password or delete your account
 cannot-manage = Manage your other apps or the server
+
+## Log out
+
+logout-title = Log out
+logout-heading = Log out?
+logout-asked-by = { $client } asks to log you out of { $site }.
+logout-asked-by-host = { $client } ({ $host }) asks to log you out of { $site }.
+logout-asked = An app asks to log you out of { $site }.
+logout-fault-title = Something is wrong with the app’s request
+logout-fault = You can log out all the same, but you will not go back to the app.
+logout-ends-title = You log out in this browser
+logout-ends-text = The next app that asks for your account asks for your password, too.
+logout-keeps-title = Your apps stay as they are
+logout-keeps-text = Apps that you have allowed keep their access, and chat apps stay connected, until you take it back.
+logout-submit = Log out
+logout-stay = To stay logged in, close this page.
+logged-out-title = You are logged out
+logged-out-text = Nobody is logged in to { $site } in this browser.
+logged-out-back-host = Go to { $host }
 
 ## A code to copy
 

@@ -22,7 +22,7 @@ async fn both_documents_say_the_same_and_every_endpoint_is_there() {
         .iter()
         .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
         .collect();
-    assert_eq!(urls.len(), 9);
+    assert_eq!(urls.len(), 10);
     for (name, url) in urls {
         let answer = Http::new().get(url.as_str().unwrap()).await;
         assert_ne!(answer.status, 404, "{name}: {url}");

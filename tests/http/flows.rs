@@ -193,7 +193,7 @@ impl World {
         self.call(app, "/oauth2/revoke", &[("token", token)]).await
     }
 
-    async fn call(&self, app: &App, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn call(&self, app: &App, path: &str, fields: &[(&str, &str)]) -> Answer {
         let mut fields = fields.to_vec();
         fields.push(("client_id", &app.id));
         if let Some(secret) = &app.secret {

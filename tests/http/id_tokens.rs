@@ -54,6 +54,7 @@ async fn an_id_token_says_who_logged_in_when_and_for_whom() {
         "auth_time": login,
         "nonce": "n-0S6_WzA2Mj",
         "at_hash": half_sha256_text(tokens["access_token"].as_str().unwrap()),
+        "acr": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
         "amr": ["pwd"],
     });
     assert_eq!(verified(&world, &app, &tokens).await, expected);
@@ -157,7 +158,7 @@ async fn an_algorithm_that_is_off_is_offered_to_nobody_and_leaves_rs256() {
     let asked = json!({ "id_token_signed_response_alg": "HS256" });
     let app = world.register(asked.clone()).await;
     let only = "tokens.id_token_algorithms = ['RS256']";
-    let world = world.restarted_with(only).await;
+    let world = world.reconfigured(only).await;
     let answer = world.try_register(&mut Http::new(), asked).await;
     assert_eq!(answer.status, 400, "{}", answer.text());
     let metadata = world.url("/.well-known/openid-configuration");

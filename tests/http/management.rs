@@ -218,9 +218,7 @@ async fn an_initial_access_token_is_needed_where_the_operator_says_so() {
 async fn where_nobody_may_register_those_who_have_stay() {
     let world = World::new().await;
     let (said, app) = registered(&world, json!({})).await;
-    let world = world
-        .restarted_with("registration.open_to = 'nobody'")
-        .await;
+    let world = world.reconfigured("registration.open_to = 'nobody'").await;
     let answer = world.try_register(&mut Http::new(), json!({})).await;
     assert_eq!(answer.status, 403, "{}", answer.text());
     let metadata = world.url("/.well-known/oauth-authorization-server");

@@ -41,6 +41,8 @@ async fn every_page_is_guarded() {
         .await;
     let consent = world.log_in(&mut browser, &url).await;
     let code = world.decide(&mut browser, &consent, "allow").await;
+    let logout = browser.get(&world.url("/oauth2/logout")).await;
+    let logged_out = Http::new().get(&world.url("/oauth2/logout")).await;
     let error = browser.get(&world.url("/oauth2/authorize")).await;
     let nowhere = browser.get(&world.url("/nowhere")).await;
     let mut person = Http::new().with("accept", "text/html");
@@ -55,6 +57,8 @@ async fn every_page_is_guarded() {
         ("wrong password", &wrong),
         ("consent", &consent),
         ("code", &code),
+        ("logout", &logout),
+        ("logged out", &logged_out),
         ("error", &error),
         ("not found", &nowhere),
         ("login to the account", &to_account),

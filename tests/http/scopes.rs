@@ -106,8 +106,17 @@ async fn the_metadata_names_only_scopes_that_are_enforced() {
     let world = World::new().await;
     let url = world.url("/.well-known/openid-configuration");
     let supported = async || Http::new().get(&url).await.json()["scopes_supported"].clone();
-    let all = json!(["openid", "offline_access", "xmpp", "xmpp:client:normal"]);
+    let all = json!([
+        "openid",
+        "profile",
+        "offline_access",
+        "xmpp",
+        "xmpp:client:normal"
+    ]);
     assert_eq!(supported().await, all);
     world.server.enforce("");
-    assert_eq!(supported().await, json!(["openid", "offline_access"]));
+    assert_eq!(
+        supported().await,
+        json!(["openid", "profile", "offline_access"])
+    );
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jid::{BareJid, DomainPart};
 use tokio::sync::{Notify, watch};
 use xmpp_oauth::accounts::{AccountStatus, Accounts, PasswordCheck, Unavailable};
-use xmpp_oauth::model::{Generation, GrantId, ScopeSet};
+use xmpp_oauth::model::{Generation, GrantId, Profile, ScopeSet};
 use xmpp_oauth::secrets::Secret;
 
 use crate::world::{ALICE, PASSWORD};
@@ -30,6 +30,12 @@ pub(crate) struct Server {
     is_busy_for: AtomicU32,
     /// How many passwords it was asked about.
     asked: AtomicU32,
+    /// vCards, by account.
+    profiles: Mutex<BTreeMap<String, Profile>>,
+    /// Whether questions about vCards are never answered.
+    hides_profiles: AtomicBool,
+    /// How many vCards it was asked for.
+    profiles_asked: AtomicU32,
     /// What its module enforces.
     enforces: Mutex<String>,
 }
@@ -46,6 +52,9 @@ impl Default for Server {
             held: Mutex::default(),
             is_busy_for: AtomicU32::default(),
             asked: AtomicU32::default(),
+            profiles: Mutex::default(),
+            hides_profiles: AtomicBool::default(),
+            profiles_asked: AtomicU32::default(),
             enforces: Mutex::new("xmpp xmpp:client:normal".to_owned()),
         }
     }
@@ -60,6 +69,21 @@ impl Server {
     pub(crate) fn set_status(&self, account: &str, status: AccountStatus) {
         let mut statuses = self.statuses.lock().unwrap();
         statuses.insert(account.to_owned(), status);
+    }
+
+    pub(crate) fn set_profile(&self, account: &str, profile: Profile) {
+        let mut profiles = self.profiles.lock().unwrap();
+        profiles.insert(account.to_owned(), profile);
+    }
+
+    /// From now on questions about vCards are never answered.
+    pub(crate) fn hide_profiles(&self) {
+        self.hides_profiles.store(true, Ordering::SeqCst);
+    }
+
+    /// How many vCards it was asked for.
+    pub(crate) fn profiles_asked(&self) -> u32 {
+        self.profiles_asked.load(Ordering::SeqCst)
     }
 
     pub(crate) fn enforce(&self, scopes: &str) {
@@ -164,6 +188,18 @@ impl Accounts for Server {
         }
         self.ended.send_modify(|ended| ended.push(grant.clone()));
         Ok(1)
+    }
+
+    async fn profile(&self, account: &BareJid) -> Result<Profile, Unavailable> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(Unavailable::LinkDown);
+        }
+        self.profiles_asked.fetch_add(1, Ordering::SeqCst);
+        if self.hides_profiles.load(Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
+        let profiles = self.profiles.lock().unwrap();
+        Ok(profiles.get(account.as_str()).cloned().unwrap_or_default())
     }
 
     fn enforced_scopes(&self, _: &DomainPart) -> ScopeSet {

@@ -1,5 +1,5 @@
 //! A client library that others wrote walks the whole way: discovery, registration, code, id_token,
-//! userinfo, refresh.
+//! userinfo, refresh, logout.
 
 use std::io;
 
@@ -11,8 +11,8 @@ use openidconnect::core::{
 use openidconnect::registration::EmptyAdditionalClientMetadata;
 use openidconnect::{
     AccessTokenHash, AuthorizationCode, ClientName, CsrfToken, HttpRequest, HttpResponse,
-    IssuerUrl, LocalizedClaim, Nonce, OAuth2TokenResponse, PkceCodeChallenge, RedirectUrl, Scope,
-    TokenResponse,
+    IssuerUrl, LocalizedClaim, LogoutRequest, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
+    ProviderMetadataWithLogout, RedirectUrl, Scope, TokenResponse,
 };
 
 use crate::answers::parameter;
@@ -77,7 +77,8 @@ async fn walk(
         .add_scope(Scope::new("offline_access".to_owned()))
         .set_pkce_challenge(challenge)
         .url();
-    let to = world.consent(&mut Http::new(), url.as_str()).await;
+    let mut browser = Http::new();
+    let to = world.consent(&mut browser, url.as_str()).await;
     assert_eq!(parameter(&to, "state").as_ref(), Some(state.secret()));
 
     let code = AuthorizationCode::new(parameter(&to, "code").unwrap());
@@ -129,4 +130,15 @@ async fn walk(
         id_token.claims(&verifier, no_nonce).unwrap().subject(),
         claims.subject()
     );
+
+    let issuer = provider.issuer().clone();
+    let with_logout = ProviderMetadataWithLogout::discover_async(issuer, http);
+    let with_logout = with_logout.await.unwrap();
+    let endpoint = &with_logout.additional_metadata().end_session_endpoint;
+    let url = LogoutRequest::from(endpoint.clone().unwrap())
+        .set_id_token_hint(id_token)
+        .http_get_url();
+    let page = browser.get(url.as_str()).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert!(page.text().contains("\u{2068}Standard\u{2069}"));
 }

@@ -28,6 +28,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) server: Arc<Server>,
     pub(crate) store: Arc<SqliteStore>,
+    pub(crate) keys: Arc<Keyring>,
     pub(crate) provider: Arc<Provider>,
     pub(crate) issuer: String,
     /// Where it listens: the issuer, unless a test's settings name another.
@@ -76,14 +77,6 @@ impl World {
         Self::start(listener, config, folder, clock, server).await
     }
 
-    /// The same with other settings, under the same issuer.
-    pub(crate) async fn restarted_with(self, more: &str) -> Self {
-        let text = settings(&self.issuer, more);
-        let config = config::parse(&text, self.folder.path()).unwrap();
-        let config = Arc::new(config);
-        Self { config, ..self }.restarted().await
-    }
-
     async fn start(
         listener: TcpListener,
         config: Arc<Config>,
@@ -103,11 +96,12 @@ impl World {
             Arc::clone(&clock) as _,
             (&config.tokens).into(),
         );
+        let keys = keys.await.unwrap();
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
             store: Arc::clone(&store) as _,
             accounts: Arc::clone(&server) as _,
-            keys: keys.await.unwrap(),
+            keys: Arc::clone(&keys),
             clock: Arc::clone(&clock) as _,
             random: Arc::new(OsRandom),
         });
@@ -123,6 +117,7 @@ impl World {
             clock,
             server,
             store,
+            keys,
             provider,
             issuer: config.http.issuer().to_owned(),
             base,

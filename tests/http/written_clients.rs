@@ -50,7 +50,7 @@ async fn a_client_of_the_configuration_needs_no_registration() {
 async fn a_client_that_is_taken_out_of_the_configuration_is_gone_with_its_grants() {
     let world = World::with(&written("")).await;
     let tokens = world.tokens(&app(), &[]).await;
-    let world = world.restarted_with("").await;
+    let world = world.reconfigured("").await;
     world
         .provider
         .end_clients_no_longer_configured()
@@ -63,7 +63,7 @@ async fn a_client_that_is_taken_out_of_the_configuration_is_gone_with_its_grants
     assert_eq!(world.provider.clients().await.unwrap(), []);
 
     // and comes back as it was
-    let world = world.restarted_with(&written("")).await;
+    let world = world.reconfigured(&written("")).await;
     world.tokens(&app(), &[]).await;
 }
 

@@ -2,7 +2,7 @@
 
 use jid::{BareJid, DomainPart};
 use xmpp_oauth::accounts::{AccountStatus, Accounts as _, PasswordCheck, Unavailable};
-use xmpp_oauth::model::{Generation, GrantId};
+use xmpp_oauth::model::{Generation, GrantId, Profile};
 use xmpp_oauth::secrets::Secret;
 use xmpp_oauth::xmpp::{LinkState, Module};
 
@@ -261,4 +261,44 @@ async fn a_module_that_knows_nothing_any_more_is_asked_for_a_hello() {
     let (answer, hello) = tokio::join!(ending, module);
     assert!(answer.is_err());
     assert_eq!(hello.attr("to"), Some("localhost"));
+}
+
+#[tokio::test]
+async fn a_vcard_is_asked_of_the_account_and_what_is_in_it_is_read() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    let alice = alice();
+    let ask = world.server.profile(&alice);
+    let server = async {
+        let iq = peer.request("vCard").await;
+        assert_eq!(iq.attr("to"), Some("alice@localhost"));
+        assert_eq!(iq.attr("type"), Some("get"));
+        peer.reply(
+            &iq,
+            "<vCard xmlns='vcard-temp'><FN>Alice &lt;Liddell&gt;</FN><N><FAMILY>x</FAMILY></N>\
+             <NICKNAME/><PHOTO><EXTVAL>https://example.com/a.png</EXTVAL></PHOTO></vCard>",
+        )
+        .await;
+    };
+    let (answer, ()) = tokio::join!(ask, server);
+    let expected = Profile {
+        name: Some("Alice <Liddell>".to_owned()),
+        nickname: None,
+        picture: Some("https://example.com/a.png".to_owned()),
+    };
+    assert_eq!(answer, Ok(expected));
+
+    for payload in [
+        "<vCard xmlns='vcard-temp'/>",
+        "<vCard xmlns='vcard-temp'><PHOTO><BINVAL>AAAA</BINVAL></PHOTO></vCard>",
+        "",
+    ] {
+        let ask = world.server.profile(&alice);
+        let server = async {
+            let iq = peer.request("vCard").await;
+            peer.reply(&iq, payload).await;
+        };
+        let (answer, ()) = tokio::join!(ask, server);
+        assert_eq!(answer, Ok(Profile::default()), "{payload}");
+    }
 }

@@ -16,8 +16,8 @@ use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config;
 use xmpp_oauth::keys::Keyring;
 use xmpp_oauth::model::{
-    AuthorizationCode, BrowserSession, Client, ClientId, ClientMetadata, ClientOrigin, Grant,
-    GrantId, Pair,
+    AuthorizationCode, BrowserSession, ClaimSet, Client, ClientId, ClientMetadata, ClientOrigin,
+    Grant, GrantId, Pair,
 };
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::{OsRandom, TokenHash};
@@ -200,6 +200,7 @@ impl World {
             created_at: NOW,
             auth_time: NOW,
             nonce: None,
+            id_token_claims: ClaimSet::default(),
             generation: None,
             ended: None,
             granted_from: None,
@@ -215,6 +216,7 @@ impl World {
             redirect_uri: None,
             code_challenge: None,
             nonce: None,
+            id_token_claims: ClaimSet::default(),
             auth_time: NOW,
             generation: None,
             issued_at: NOW,

@@ -25,6 +25,7 @@ mod mischief;
 mod oauthbearer;
 mod other_clients;
 mod played;
+mod profile;
 mod scopes;
 mod secrecy;
 mod site;

@@ -9,7 +9,7 @@ use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::model::{
     ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, Client, ClientId,
     ClientMetadata, ClientOrigin, CodeChallenge, CodeChallengeMethod, Generation, Grant, GrantId,
-    GrantType, Pair, ResponseType,
+    GrantType, Pair, ResponseType, SubjectType,
 };
 use xmpp_oauth::secrets::TokenHash;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -48,6 +48,9 @@ pub(crate) fn client(name: &str) -> Client {
             client_name: name.to_owned(),
             client_uri: Some("https://client.example/".parse().unwrap()),
             redirect_uris: vec!["https://client.example/cb".to_owned()],
+            post_logout_redirect_uris: Vec::new(),
+            subject_type: SubjectType::Public,
+            sector_identifier_uri: None,
             token_endpoint_auth_method: AuthMethod::None,
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             response_types: vec![ResponseType::Code],
@@ -71,6 +74,7 @@ pub(crate) fn grant(name: &str) -> Grant {
         created_at: NOW,
         auth_time: NOW,
         nonce: Some("n-1".to_owned()),
+        id_token_claims: "name picture".parse().unwrap(),
         generation: Some(Generation::new("1")),
         ended: None,
         granted_from: None,
@@ -92,6 +96,7 @@ pub(crate) fn code(grant: &Grant) -> AuthorizationCode {
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned(),
         }),
         nonce: grant.nonce.clone(),
+        id_token_claims: grant.id_token_claims.clone(),
         auth_time: grant.auth_time,
         generation: grant.generation.clone(),
         issued_at: NOW,

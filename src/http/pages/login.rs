@@ -62,6 +62,8 @@ pub enum LoginError {
     },
     /// The form is too old, or not this browser's.
     Expired,
+    /// Another account is logged in than the one that the app means.
+    OtherAccount,
     /// A field was empty.
     Missing(MissingField),
 }
@@ -143,6 +145,7 @@ impl From<LoginError> for ErrorContext {
                 let seconds = seconds.max(1);
                 ("login-error-too-many-seconds", Some(seconds), false, false)
             }
+            LoginError::OtherAccount => ("login-error-other-account", None, true, false),
             LoginError::Expired => ("login-error-expired", None, false, false),
             LoginError::Missing(MissingField::Username) => {
                 ("login-error-missing-username", None, true, false)

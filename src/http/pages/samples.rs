@@ -2,10 +2,11 @@
 //! with when they are read.
 
 use super::{
-    AccountPage, AppView, BrowserView, ClientKind, ClientMetadata, ClientView, CodePage,
+    AccountPage, AppView, BackLink, BrowserView, ClientKind, ClientMetadata, ClientView, CodePage,
     ConsentPage, DeviceDonePage, DeviceError, DevicePage, DeviceView, Done, ErrorLink, ErrorPage,
-    ErrorTitle, EventView, FormView, LinkText, LoginError, LoginNotice, LoginPage, MissingField,
-    Moment, RevokePage, ScopeView, SendPage, SendsTo, SwitchAccount, browser_name,
+    ErrorTitle, EventView, FormView, LinkText, LoggedOutPage, LoginError, LoginNotice, LoginPage,
+    LogoutPage, MissingField, Moment, RevokePage, ScopeView, SendPage, SendsTo, SwitchAccount,
+    browser_name,
 };
 use crate::clock::Timestamp;
 use crate::model::{EndReason, Event, EventKind, KeptEvent};
@@ -58,6 +59,7 @@ pub(super) fn login() -> Vec<LoginPage> {
         full(LoginError::TooManyTries { seconds: 30 }),
         full(LoginError::TooManyTries { seconds: 600 }),
         full(LoginError::Expired),
+        full(LoginError::OtherAccount),
         full(LoginError::Missing(MissingField::Username)),
         full(LoginError::Missing(MissingField::Password)),
         noticed(LoginNotice::Again),
@@ -153,6 +155,40 @@ pub(super) fn send() -> Vec<SendPage> {
         fields: vec![("code".into(), "xoc_sample".into())],
     };
     vec![page(Some(full_client())), page(None)]
+}
+
+pub(super) fn logout() -> Vec<LogoutPage> {
+    let bare = LogoutPage {
+        client: None,
+        account: None,
+        action: "/logout".into(),
+        request: "state=x".into(),
+        csrf: "csrf".into(),
+        fault: None,
+    };
+    let full = LogoutPage {
+        client: Some(full_client()),
+        account: Some("alice@example.com".into()),
+        fault: Some("A sentence that helps.".into()),
+        ..bare.clone()
+    };
+    vec![full, bare]
+}
+
+pub(super) fn logged_out() -> Vec<LoggedOutPage> {
+    let back = |sends_to| LoggedOutPage {
+        back: Some(BackLink {
+            href: "https://app.example/bye?state=x".into(),
+            sends_to,
+        }),
+        fault: None,
+    };
+    let bare = LoggedOutPage {
+        back: None,
+        fault: Some("A sentence that helps.".into()),
+    };
+    let host = SendsTo::new("https://app.example/bye");
+    vec![back(host), back(SendsTo::ThisDevice), bare]
 }
 
 pub(super) fn error() -> Vec<ErrorPage> {

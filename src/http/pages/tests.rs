@@ -25,6 +25,8 @@ fn every_page(pages: &Pages) -> Vec<String> {
     let en = pages.locale(None, None);
     let login = samples::login();
     let consent = samples::consent();
+    let logout = samples::logout();
+    let logged_out = samples::logged_out();
     let error = samples::error();
     let code = samples::code();
     let account = samples::account();
@@ -33,6 +35,8 @@ fn every_page(pages: &Pages) -> Vec<String> {
     let revoke = revoke.iter().map(|it| pages.render_revoke(it, &en));
     let login = login.iter().map(|it| pages.render_login(it, &en));
     let consent = consent.iter().map(|it| pages.render_consent(it, &en));
+    let logout = logout.iter().map(|it| pages.render_logout(it, &en));
+    let logged_out = logged_out.iter().map(|it| pages.render_logged_out(it, &en));
     let error = error.iter().map(|it| pages.render_error(it, &en));
     let code = code.iter().map(|it| pages.render_code(it, &en));
     let (device, done, send) = (samples::device(), samples::device_done(), samples::send());
@@ -41,6 +45,8 @@ fn every_page(pages: &Pages) -> Vec<String> {
     let send = send.iter().map(|it| pages.render_send(it, &en));
     login
         .chain(consent)
+        .chain(logout)
+        .chain(logged_out)
         .chain(error)
         .chain(code)
         .chain(device)
@@ -122,6 +128,10 @@ fn markup_in_an_apps_name_is_escaped_and_its_bad_links_are_left_out() {
         client: client.clone(),
         ..samples::consent().remove(0)
     };
+    let logout = LogoutPage {
+        client: Some(client.clone()),
+        ..samples::logout().remove(0)
+    };
     let code = CodePage {
         client,
         ..samples::code().remove(0)
@@ -129,6 +139,7 @@ fn markup_in_an_apps_name_is_escaped_and_its_bad_links_are_left_out() {
     for html in [
         pages.render_login(&login, &en).unwrap(),
         pages.render_consent(&consent, &en).unwrap(),
+        pages.render_logout(&logout, &en).unwrap(),
         pages.render_code(&code, &en).unwrap(),
     ] {
         assert!(html.contains("&lt;script&gt;alert(1)"), "{html}");
@@ -165,6 +176,21 @@ fn markup_in_any_other_value_is_escaped() {
         reference: Some(bad.into()),
         ..samples::error().remove(0)
     };
+    let logout = LogoutPage {
+        account: Some(bad.into()),
+        action: bad.into(),
+        request: bad.into(),
+        csrf: bad.into(),
+        fault: Some(bad.into()),
+        ..samples::logout().remove(0)
+    };
+    let logged_out = LoggedOutPage {
+        back: Some(BackLink {
+            href: bad.into(),
+            sends_to: SendsTo::Host { host: bad.into() },
+        }),
+        fault: Some(bad.into()),
+    };
     let code = CodePage {
         code: bad.into(),
         ..samples::code().remove(0)
@@ -172,6 +198,8 @@ fn markup_in_any_other_value_is_escaped() {
     for html in [
         pages.render_login(&login, &en).unwrap(),
         pages.render_consent(&consent, &en).unwrap(),
+        pages.render_logout(&logout, &en).unwrap(),
+        pages.render_logged_out(&logged_out, &en).unwrap(),
         pages.render_error(&error, &en).unwrap(),
         pages.render_code(&code, &en).unwrap(),
     ] {

@@ -45,6 +45,7 @@ pub(in crate::oauth) async fn authorization_code(
         created_at: now,
         auth_time: record.auth_time,
         nonce: record.nonce,
+        id_token_claims: record.id_token_claims,
         generation: record.generation,
         ended: None,
         granted_from: record.granted_from,

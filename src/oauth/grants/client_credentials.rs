@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use jid::BareJid;
 
-use crate::model::{Client, Grant, GrantId, ScopeSet};
+use crate::model::{ClaimSet, Client, Grant, GrantId, ScopeSet};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 
@@ -41,6 +41,7 @@ pub(in crate::oauth) async fn client_credentials(
         last_used_from: None,
         auth_time: now,
         nonce: None,
+        id_token_claims: ClaimSet::default(),
         generation: None,
         ended: None,
     };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Client, DeviceState, Grant};
+use crate::model::{ClaimSet, Client, DeviceState, Grant};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::TokenHash;
@@ -61,6 +61,7 @@ pub(in crate::oauth) async fn device_code(
         last_used_from: None,
         auth_time: approval.auth_time,
         nonce: None,
+        id_token_claims: ClaimSet::default(),
         generation: approval.generation,
         ended: None,
     };

@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Client, Grant, GrantId};
+use crate::model::{ClaimSet, Client, Grant, GrantId};
+use crate::oauth::claims::Wanted;
 use crate::oauth::login::{LoginError, Visitor};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
@@ -28,7 +29,7 @@ pub(in crate::oauth) async fn password(
     let password = params
         .get("password")
         .ok_or_else(|| OauthError::invalid_request("password is missing"))?;
-    let asked = crate::oauth::authorize::check_scopes(params, client)?;
+    let asked = crate::oauth::authorize::check_scopes(params, client, &Wanted::default())?;
     let account = provider.account_named(username).ok_or_else(wrong)?;
     let password = Secret::new(password);
     let proved = provider
@@ -56,6 +57,7 @@ pub(in crate::oauth) async fn password(
         last_used_from: None,
         auth_time: now,
         nonce: None,
+        id_token_claims: ClaimSet::default(),
         generation: proved.generation.clone(),
         ended: None,
     };

@@ -1,6 +1,6 @@
 //! Authorization codes, and what becomes of them once.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 
 use super::{clients, grants, rows, tokens};
 use crate::clock::Timestamp;
@@ -22,11 +22,11 @@ pub(super) fn save(
         db,
         "INSERT INTO codes (hash, grant_id, client_id, host, localpart, scopes, redirect_uri,
              challenge_method, challenge, nonce, auth_time, generation, issued_at, expires_at,
-             gone_at, granted_from)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?16
+             gone_at, granted_from, id_token_claims)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?16, ?17
          WHERE EXISTS (SELECT 1 FROM browser_sessions
                        WHERE hash = ?15 AND host = ?4 AND localpart = ?5)",
-        (
+        params![
             hash.as_bytes(),
             code.grant_id.as_str(),
             code.client_id.as_str(),
@@ -43,7 +43,8 @@ pub(super) fn save(
             code.expires_at.as_unix(),
             session.as_bytes(),
             code.granted_from.map(|from| from.to_string()),
-        ),
+            rows::claims_text(&code.id_token_claims),
+        ],
     )
     .map(|saved| saved > 0)
 }
@@ -52,7 +53,8 @@ pub(super) fn find(db: &Connection, hash: &TokenHash) -> Result<Option<Authoriza
     rows::find(
         db,
         "SELECT grant_id, client_id, host, localpart, scopes, redirect_uri, challenge_method,
-             challenge, nonce, auth_time, generation, issued_at, expires_at, granted_from
+             challenge, nonce, auth_time, generation, issued_at, expires_at, granted_from,
+             id_token_claims
          FROM codes WHERE hash = ?",
         [hash.as_bytes()],
         code,
@@ -129,6 +131,7 @@ fn code(row: &Row<'_>) -> Result<AuthorizationCode> {
         redirect_uri: row.get(5)?,
         code_challenge,
         nonce: row.get(8)?,
+        id_token_claims: rows::claims(row, 14)?,
         auth_time: rows::moment(row, 9)?,
         generation: rows::generation(row, 10)?,
         issued_at: rows::moment(row, 11)?,

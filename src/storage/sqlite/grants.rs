@@ -84,8 +84,8 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
         db,
         "INSERT INTO grants (grant_id, host, localpart, client_no, client_name, scopes, created_at,
              auth_time, nonce, generation, ended_at, end_reason, granted_from, last_used_at,
-             last_used_from)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             last_used_from, id_token_claims)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             grant.id.as_str(),
             grant.account.domain().as_str(),
@@ -102,6 +102,7 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
             grant.granted_from.map(|from| from.to_string()),
             grant.last_used_at.as_unix(),
             grant.last_used_from.map(|from| from.to_string()),
+            rows::claims_text(&grant.id_token_claims),
         ),
     )?;
     Ok(db.last_insert_rowid())

@@ -6,7 +6,7 @@ use jid::{BareJid, DomainPart, NodePart};
 use rusqlite::{Connection, Params, Row};
 
 use crate::clock::Timestamp;
-use crate::model::{ClientId, EndReason, Generation, Grant, GrantId, ScopeSet};
+use crate::model::{ClaimSet, ClientId, EndReason, Generation, Grant, GrantId, ScopeSet};
 use crate::secrets::TokenHash;
 use crate::storage::{Result, StoreError};
 
@@ -74,6 +74,20 @@ pub(super) fn scopes(row: &Row<'_>, at: usize) -> Result<ScopeSet> {
     parse(text(row, at)?)
 }
 
+/// Claims, `NULL` for none.
+pub(super) fn claims(row: &Row<'_>, at: usize) -> Result<ClaimSet> {
+    match row.get_ref(at)?.as_str_or_null() {
+        Ok(Some(names)) => parse(names),
+        Ok(None) => Ok(ClaimSet::default()),
+        Err(error) => Err(StoreError::Corrupt(format!("column {at}: {error}"))),
+    }
+}
+
+/// The same, to be stored.
+pub(super) fn claims_text(claims: &ClaimSet) -> Option<String> {
+    (!claims.is_empty()).then(|| claims.to_string())
+}
+
 /// A generation that may be missing.
 pub(super) fn generation(row: &Row<'_>, at: usize) -> Result<Option<Generation>> {
     Ok(row.get::<_, Option<String>>(at)?.map(Generation::new))
@@ -105,13 +119,13 @@ macro_rules! grant_columns {
     () => {
         "g.grant_id, g.host, g.localpart, c.client_id, g.client_name, g.scopes, g.created_at,
          g.auth_time, g.nonce, g.generation, g.ended_at, g.end_reason, g.granted_from,
-         g.last_used_at, g.last_used_from"
+         g.last_used_at, g.last_used_from, g.id_token_claims"
     };
 }
 pub(super) use grant_columns;
 
 /// How many columns that is.
-pub(super) const GRANT_COLUMNS: usize = 15;
+pub(super) const GRANT_COLUMNS: usize = 16;
 
 /// A grant, from the columns of [`grant_columns`].
 pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
@@ -132,6 +146,7 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
         created_at: moment(row, 6)?,
         auth_time: moment(row, 7)?,
         nonce: row.get(8)?,
+        id_token_claims: claims(row, 15)?,
         generation: generation(row, 9)?,
         ended,
         granted_from: address(row, 12)?,

@@ -24,7 +24,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS];
+const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS, CLAIMS];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
@@ -208,6 +208,12 @@ ALTER TABLE clients ADD COLUMN purge_at INTEGER;
 UPDATE clients SET purge_at = expires_at WHERE metadata IS NOT NULL;
 CREATE INDEX unused_clients ON clients (no) WHERE unused = 1;
 CREATE INDEX clients_by_purge ON clients (purge_at) WHERE purge_at IS NOT NULL;
+";
+
+/// What the `claims` parameter asked for; `NULL` for nothing.
+const CLAIMS: &str = "
+ALTER TABLE codes ADD COLUMN id_token_claims TEXT;
+ALTER TABLE grants ADD COLUMN id_token_claims TEXT;
 ";
 
 /// Opens or makes the file, for the one connection that writes.

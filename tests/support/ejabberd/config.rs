@@ -48,6 +48,7 @@ modules:
   mod_muc: {{host: {ROOMS}, access_admin: configure}}
   mod_ping: {{}}
   mod_roster: {{}}
+  mod_vcard: {{search: false}}
   mod_last: {{}}
   mod_private: {{}}
   mod_pubsub: {{plugins: [flat, pep]}}
