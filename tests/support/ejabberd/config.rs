@@ -48,11 +48,10 @@ modules:
   mod_muc: {{host: {ROOMS}, access_admin: configure}}
   mod_ping: {{}}
   mod_roster: {{}}
-  mod_vcard: {{search: false}}
   mod_last: {{}}
   mod_private: {{}}
   mod_pubsub: {{plugins: [flat, pep]}}
-  mod_vcard: {{}}
+  mod_vcard: {{search: false}}
   mod_register: {{access: all, ip_access: all, allow_modules: all}}
   mod_stream_mgmt: {{resume_timeout: 60}}
 "#,
