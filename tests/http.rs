@@ -50,6 +50,8 @@ mod id_tokens;
 mod introspection;
 #[path = "http/login.rs"]
 mod login;
+#[path = "http/metrics.rs"]
+mod metrics;
 #[path = "http/pages.rs"]
 mod pages;
 #[path = "http/pkce.rs"]

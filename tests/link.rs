@@ -14,6 +14,9 @@ mod c2s;
 #[path = "link/keeping_up.rs"]
 mod keeping_up;
 
+#[path = "link/metrics.rs"]
+mod metrics;
+
 #[path = "link/mischief.rs"]
 mod mischief;
 

@@ -6,6 +6,7 @@
 mod answer;
 mod authorize;
 mod cookies;
+mod counts;
 mod discovery;
 mod explained;
 mod login;
@@ -26,11 +27,13 @@ use std::sync::Arc;
 pub use pages::PagesError;
 pub use probe::{Probes, Sighting};
 
+use counts::Counts;
 use pages::Pages;
 pub use pages::current::CurrentPages;
 pub use routes::router;
 
 use crate::config::{Config, Http};
+use crate::metrics::Metrics;
 use crate::oauth::Provider;
 use crate::secrets::Random;
 
@@ -40,6 +43,7 @@ pub struct Web {
     pages: Arc<CurrentPages>,
     random: Arc<dyn Random>,
     probes: Arc<Probes>,
+    counts: Counts,
 }
 
 impl Web {
@@ -57,6 +61,7 @@ impl Web {
             pages: Arc::new(CurrentPages::new(&config.site)?),
             random,
             probes: Arc::default(),
+            counts: Counts::new(&routes::PATHS),
         })
     }
 
@@ -69,6 +74,11 @@ impl Web {
     /// The pages, to be read again while they are being shown.
     pub fn current_pages(&self) -> Arc<CurrentPages> {
         Arc::clone(&self.pages)
+    }
+
+    /// What the web counts.
+    pub fn metrics(&self) -> Metrics {
+        self.counts.metrics.clone()
     }
 
     fn pages(&self) -> Arc<Pages> {

@@ -1,10 +1,11 @@
 //! The one route table, and what answers where no route does.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -16,8 +17,28 @@ use crate::oauth::discovery::{METADATA_PATH, OPENID_CONFIGURATION_PATH, path};
 /// The longest path and query; a `client_id` alone may have 4 KiB.
 const MAX_URI: usize = 16 * 1024;
 
+const STYLESHEET: &str = "/assets/{name}";
+
+/// The table's patterns, for what is counted by route.
+pub(super) const PATHS: [&str; 13] = [
+    METADATA_PATH,
+    OPENID_CONFIGURATION_PATH,
+    path::JWKS,
+    path::REGISTER,
+    path::AUTHORIZE,
+    path::TOKEN,
+    path::REVOKE,
+    path::INTROSPECT,
+    path::USERINFO,
+    login::LOGIN_PATH,
+    login::SWITCH_PATH,
+    authorize::CONSENT_PATH,
+    STYLESHEET,
+];
+
 /// All endpoints and pages.
 pub fn router(web: Web) -> Router {
+    let web = Arc::new(web);
     Router::new()
         .route(METADATA_PATH, get(discovery::metadata))
         .route(OPENID_CONFIGURATION_PATH, get(discovery::metadata))
@@ -31,19 +52,35 @@ pub fn router(web: Web) -> Router {
         .route(login::LOGIN_PATH, get(login::get).post(login::post))
         .route(login::SWITCH_PATH, post(login::switch))
         .route(authorize::CONSENT_PATH, post(authorize::decide))
-        .route("/assets/{name}", get(discovery::stylesheet))
+        .route(STYLESHEET, get(discovery::stylesheet))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(check_uri))
-        .with_state(Arc::new(web))
+        .layer(from_fn_with_state(Arc::clone(&web), at_the_door))
+        .with_state(web)
 }
 
-async fn check_uri(request: Request, next: Next) -> Response {
+/// What goes for every request: it is counted, and its address is no longer than it may be.
+async fn at_the_door(
+    State(web): State<Shared>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let since = Instant::now();
+    let response = within_length(&web, request, next).await;
+    let pattern = route.as_ref().map(MatchedPath::as_str);
+    web.counts
+        .answered(pattern, response.status(), since.elapsed());
+    response
+}
+
+async fn within_length(web: &Web, request: Request, next: Next) -> Response {
     let length = request
         .uri()
         .path_and_query()
         .map_or(0, |text| text.as_str().len());
     if length > MAX_URI {
+        web.counts.uri_length.inc();
         return Refused::new(
             StatusCode::URI_TOO_LONG,
             format!("the address is longer than {MAX_URI} bytes"),

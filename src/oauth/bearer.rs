@@ -51,6 +51,12 @@ struct BearerMessage {
 impl Provider {
     /// Decides about a client's message (already base64-decoded) to `host`.
     pub async fn check_bearer(&self, host: &DomainRef, message: &[u8]) -> BearerAnswer {
+        let answer = self.judge(host, message).await;
+        self.counts.bearer_logins.count(&answer);
+        answer
+    }
+
+    async fn judge(&self, host: &DomainRef, message: &[u8]) -> BearerAnswer {
         let Some(BearerMessage { authzid, token }) = parse(message) else {
             return BearerAnswer::Malformed;
         };

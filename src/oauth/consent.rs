@@ -129,6 +129,7 @@ impl Provider {
         let now = self.now();
         let account = &current.session.account;
         if self.rows_of_account.take(account, now).is_err() {
+            self.counts.logins_and_consents_per_account.inc();
             return refused(OauthError::new(
                 ErrorCode::TemporarilyUnavailable,
                 "this account has allowed very many apps just now; try again in some minutes",

@@ -60,14 +60,28 @@ impl Provider {
         from: AddressKey,
         known: Option<&str>,
     ) -> Result<LoggedIn, LoginError> {
+        let came_to = self.try_log_in(account, password, from, known).await;
+        self.counts.page_logins.count(&came_to);
+        came_to
+    }
+
+    async fn try_log_in(
+        &self,
+        account: &BareJid,
+        password: &Secret,
+        from: AddressKey,
+        known: Option<&str>,
+    ) -> Result<LoggedIn, LoginError> {
         let now = self.now();
         let is_known = known.is_some_and(|mark| self.is_mark(account, mark));
         let whose = (account.clone(), IsKnown(is_known));
         // Reserved before the question, so that tries made at once are counted too.
         self.password_tries_from_address
             .take(&from, now)
+            .inspect_err(|_| self.counts.password_tries_per_address.inc())
             .map_err(LoginError::TooManyTries)?;
         if let Err(wait) = self.password_tries_of_account.take(&whose, now) {
+            self.counts.password_tries_per_account.inc();
             self.password_tries_from_address.give_back(&from, now);
             return Err(LoginError::TooManyTries(wait));
         }
@@ -86,6 +100,7 @@ impl Provider {
         };
         self.rows_of_account
             .take(account, now)
+            .inspect_err(|_| self.counts.logins_and_consents_per_account.inc())
             .map_err(LoginError::TooManyTries)?;
         let cookie = new_token(self.random.as_ref(), TokenKind::Session);
         let session = BrowserSession {

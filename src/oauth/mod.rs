@@ -11,6 +11,7 @@ pub mod bearer;
 mod cache;
 pub mod clients;
 pub mod consent;
+mod counts;
 pub mod discovery;
 mod error;
 mod grants;
@@ -38,11 +39,13 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::keys::Keyring;
 use crate::limits::{AddressKey, Brake};
+use crate::metrics::Metrics;
 use crate::model::{Client, ClientId};
 use crate::secrets::{Random, TokenHash};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
+use counts::Counts;
 use login::IsKnown;
 use sessions::LiveSessions;
 
@@ -78,6 +81,7 @@ pub struct Provider {
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
+    counts: Counts,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
     account_changes: Epochs,
@@ -103,6 +107,7 @@ impl Provider {
             tokens: EpochCache::new(limits.cached_tokens),
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),
+            counts: Counts::new(&on.config.flows.allowed_grant_types),
             account_changes: Epochs::default(),
             password_tries_of_account: Brake::new(
                 limits.password_tries_per_account,
@@ -129,6 +134,11 @@ impl Provider {
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What the protocol counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.counts.metrics
     }
 
     /// The public signing keys as a JWK Set (RFC 7517 §5).

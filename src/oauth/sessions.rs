@@ -59,6 +59,11 @@ impl Provider {
         }
     }
 
+    /// How many sessions are open that hang on grants.
+    pub fn sessions_open(&self) -> usize {
+        self.live.all().len()
+    }
+
     /// How many sessions of a grant are open.
     pub fn open_sessions(&self, grant: &GrantId) -> usize {
         self.live

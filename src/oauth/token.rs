@@ -65,7 +65,9 @@ impl Provider {
             }
             GrantType::RefreshToken => grants::refresh_token(self, &client, params).await?,
         };
-        self.answer(issued).await
+        let answer = self.answer(issued).await?;
+        self.counts.issued(grant_type);
+        Ok(answer)
     }
 
     fn check_grant_type(&self, params: &Params, client: &Client) -> Result<GrantType, OauthError> {

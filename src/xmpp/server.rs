@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use xmpp_parsers::stanza_error::{DefinedCondition, StanzaError};
 use xso::{AsXml, FromXml};
 
+use super::counts::Counts;
 use super::hosts::{Host, HostInfo, Module};
 use super::iq::Kind;
 use super::link::{Link, LinkState};
@@ -19,6 +20,7 @@ use super::password::Checks;
 use super::router::Router;
 use crate::accounts::{AccountStatus, Accounts, PasswordCheck, Unavailable};
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::model::{Generation, GrantId, ScopeSet};
 use crate::oauth::Provider;
 use crate::secrets::{Random, Secret};
@@ -30,6 +32,7 @@ pub struct Server {
     pub(super) link: Link,
     hosts: Vec<Arc<Host>>,
     checks: Checks,
+    pub(super) counts: Arc<Counts>,
 }
 
 impl Server {
@@ -39,12 +42,19 @@ impl Server {
         let hosts: Vec<_> = config.xmpp.hosts.iter().map(name).collect();
         // A configuration has a host; without one, asking after ourselves is as good.
         let pinged = config.xmpp.hosts.first().unwrap_or(&config.component.jid);
-        let link = Link::new(config.component.clone(), Jid::from(pinged.clone()), random);
+        let (pinged, counts) = (Jid::from(pinged.clone()), Arc::<Counts>::default());
+        let link = Link::new(
+            config.component.clone(),
+            pinged,
+            random,
+            Arc::clone(&counts),
+        );
         Arc::new(Self {
             checks: Checks::new(&config.xmpp),
             config,
             link,
             hosts,
+            counts,
         })
     }
 
@@ -69,6 +79,16 @@ impl Server {
     /// Whether the link is up, and why not; now and later.
     pub fn link_state(&self) -> watch::Receiver<LinkState> {
         self.link.state()
+    }
+
+    /// What is counted here, with what can only be looked at now.
+    pub fn metrics(&self) -> &Metrics {
+        self.counts.look(
+            &self.link.state().borrow(),
+            self.link.pending(),
+            &self.host_infos(),
+        );
+        &self.counts.metrics
     }
 
     /// What is known of the served hosts.

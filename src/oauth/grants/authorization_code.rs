@@ -67,6 +67,7 @@ pub(in crate::oauth) async fn authorization_code(
                 account = %grant.account, client = grant.client_name, grant = %grant.id,
                 "a used code was shown again: what it gave has been revoked"
             );
+            provider.counts.code_reuse.inc();
             provider.after_end(&ended);
             Err(unknown())
         }

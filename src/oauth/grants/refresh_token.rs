@@ -59,6 +59,7 @@ pub(in crate::oauth) async fn refresh_token(
                 grant = %record.grant.id,
                 "a used refresh token was shown again: its grant has been revoked"
             );
+            provider.counts.refresh_token_reuse.inc();
             provider.after_end(&ended);
             Err(unknown())
         }
