@@ -34,7 +34,7 @@ demo: ## Log alice in by OAUTHBEARER on a real server (AUTO=1: without a person;
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
 test: ## Run every test, against real servers
-	@tools/install build prosody ejabberd browser
+	@tools/install build prosody ejabberd browser node
 	$(CARGO) test
 
 check: ## Format, lints, docs, architecture and unit tests: fast, no servers
@@ -53,4 +53,4 @@ bench: ## Measure the release build beside its references (BENCH='web link': onl
 	$(CARGO) bench --bench speed -- $(BENCH)
 
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody ejabberd browser trees lint
+	@tools/install build prosody ejabberd browser node trees lint

@@ -68,6 +68,9 @@ impl Seeds {
             auth_time: now,
             generation: None,
             expires_at: now + DAY,
+            from: None,
+            last_seen_at: now,
+            user_agent: None,
         };
         let cookie = TokenHash::of(&cookie(no));
         store
@@ -85,6 +88,9 @@ impl Seeds {
             nonce: None,
             generation: None,
             ended: None,
+            granted_from: None,
+            last_used_at: now,
+            last_used_from: None,
         };
         let code = AuthorizationCode {
             grant_id: grant.id.clone(),
@@ -98,6 +104,7 @@ impl Seeds {
             generation: None,
             issued_at: now,
             expires_at: now + DAY,
+            granted_from: None,
         };
         let pair = Pair {
             access: TokenHash::of(&access_token(no)),
@@ -106,6 +113,7 @@ impl Seeds {
             refresh: Some(TokenHash::of(&refresh_token(no))),
             refresh_expires_at: None,
             issued_at: now,
+            issued_to: None,
         };
         let hash = TokenHash::of(&format!("xoc_{no}"));
         assert!(
@@ -211,6 +219,9 @@ pub(crate) async fn purge(folder: &Path, count: usize) -> (f64, f64) {
                 auth_time: now,
                 generation: None,
                 expires_at: now,
+                from: None,
+                last_seen_at: now,
+                user_agent: None,
             };
             let hash = TokenHash::of(&cookie(*no));
             let store = &store;

@@ -11,16 +11,18 @@ use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::answer::{Refused, wants_page};
-use super::{Shared, Web, authorize, discovery, login, register, token, userinfo};
+use super::{Shared, Web, account, authorize, discovery, login, register, token, userinfo};
 use crate::oauth::discovery::{METADATA_PATH, OPENID_CONFIGURATION_PATH, path};
 
 /// The longest path and query; a `client_id` alone may have 4 KiB.
 const MAX_URI: usize = 16 * 1024;
 
 const STYLESHEET: &str = "/assets/{name}";
+const ONE_APP: &str = "/account/apps/{id}";
+const ONE_BROWSER: &str = "/account/browsers/{id}";
 
 /// The table's patterns, for what is counted by route.
-pub(super) const PATHS: [&str; 13] = [
+pub(super) const PATHS: [&str; 19] = [
     METADATA_PATH,
     OPENID_CONFIGURATION_PATH,
     path::JWKS,
@@ -33,6 +35,12 @@ pub(super) const PATHS: [&str; 13] = [
     login::LOGIN_PATH,
     login::SWITCH_PATH,
     authorize::CONSENT_PATH,
+    account::ACCOUNT_PATH,
+    account::APPS_PATH,
+    ONE_APP,
+    account::BROWSERS_PATH,
+    ONE_BROWSER,
+    account::LOG_OUT_PATH,
     STYLESHEET,
 ];
 
@@ -52,6 +60,15 @@ pub fn router(web: Web) -> Router {
         .route(login::LOGIN_PATH, get(login::get).post(login::post))
         .route(login::SWITCH_PATH, post(login::switch))
         .route(authorize::CONSENT_PATH, post(authorize::decide))
+        .route(account::ACCOUNT_PATH, get(account::get))
+        .route(
+            account::APPS_PATH,
+            get(account::ask_for_all).post(account::revoke_all),
+        )
+        .route(ONE_APP, get(account::ask_for_one).post(account::revoke_one))
+        .route(account::BROWSERS_PATH, post(account::log_out_all))
+        .route(ONE_BROWSER, post(account::log_out_one))
+        .route(account::LOG_OUT_PATH, post(account::log_out))
         .route(STYLESHEET, get(discovery::stylesheet))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -1,5 +1,7 @@
 //! SASL OAUTHBEARER messages (RFC 7628): parse what clients really send, look the token up, decide.
 
+use std::net::IpAddr;
+
 use jid::{BareJid, DomainRef};
 
 use super::Provider;
@@ -49,14 +51,20 @@ struct BearerMessage {
 }
 
 impl Provider {
-    /// Decides about a client's message (already base64-decoded) to `host`.
-    pub async fn check_bearer(&self, host: &DomainRef, message: &[u8]) -> BearerAnswer {
-        let answer = self.judge(host, message).await;
+    /// Decides about a client's message (already base64-decoded) to `host`; `from` is the client's
+    /// address, where the host tells it.
+    pub async fn check_bearer(
+        &self,
+        host: &DomainRef,
+        message: &[u8],
+        from: Option<IpAddr>,
+    ) -> BearerAnswer {
+        let answer = self.judge(host, message, from).await;
         self.counts.bearer_logins.count(&answer);
         answer
     }
 
-    async fn judge(&self, host: &DomainRef, message: &[u8]) -> BearerAnswer {
+    async fn judge(&self, host: &DomainRef, message: &[u8], from: Option<IpAddr>) -> BearerAnswer {
         let Some(BearerMessage { authzid, token }) = parse(message) else {
             return BearerAnswer::Malformed;
         };
@@ -76,6 +84,7 @@ impl Provider {
         if !access.scopes.allows_xmpp() {
             return self.challenge("insufficient_scope");
         }
+        self.used(&access, from);
         BearerAnswer::Success(BearerSuccess {
             account: access.grant.account.clone(),
             grant_id: access.grant.id.clone(),

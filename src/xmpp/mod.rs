@@ -5,6 +5,7 @@
 
 mod account;
 pub mod c2s;
+mod cam;
 mod counts;
 mod disco;
 mod fault;

@@ -94,7 +94,10 @@ async fn logins_tokens_reuse_and_the_cache_are_counted_and_name_nobody() {
     let host = jid::DomainPart::new("example.com").unwrap().into_owned();
     for token in [access, "xoa_nonsense"] {
         let message = format!("n,,\x01auth=Bearer {token}\x01\x01");
-        world.provider.check_bearer(&host, message.as_bytes()).await;
+        world
+            .provider
+            .check_bearer(&host, message.as_bytes(), None)
+            .await;
     }
     let refresh = tokens["refresh_token"].as_str().unwrap();
     let newer = world.refresh(&app, refresh).await.json();

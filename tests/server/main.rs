@@ -15,12 +15,16 @@ mod answers;
 
 mod accounts;
 mod check;
+mod control;
 mod demo;
 mod ejabberd;
 mod harness;
 mod main_job;
 mod mischief;
 mod oauthbearer;
+mod other_clients;
+mod played;
+mod scopes;
 mod secrecy;
 mod site;
 mod survival;
