@@ -5,6 +5,7 @@
 #   tests/*           a file or folder each   no server     make check, make test
 #   tests/server/     ONE binary, a module    real servers  make test, make test-matrix
 #                     per scenario            and browser
+#   benches/speed/    no test: figures        real servers  make bench
 # A test that needs a server goes to tests/server/, and into no other place: `check` takes all
 # others of tests/. All cargo calls use the dev profile and the same features, so that `check`,
 # `test` and `test-matrix` build each crate once to run and once (clippy, doc) to look at.
@@ -23,7 +24,7 @@ fast_tests := $(filter-out server,$(basename $(notdir $(wildcard tests/*.rs))) \
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-matrix install-deps
+.PHONY: help demo test check test-matrix bench install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +47,10 @@ check: ## Format, lints, docs, architecture and unit tests: fast, no servers
 
 test-matrix: ## Run the server scenarios on each supported release
 	@CARGO='$(CARGO)' tools/test-matrix
+
+bench: ## Measure the release build beside its references (BENCH='web link': only those; BENCH_LONG=1)
+	@tools/install build prosody ejabberd
+	$(CARGO) bench --bench speed -- $(BENCH)
 
 install-deps: ## Install all that the other targets would install
 	@tools/install build prosody ejabberd browser clients trees lint

@@ -17,6 +17,7 @@ use crate::http::ops::{Health, Readiness};
 use crate::http::pages::Pages;
 use crate::http::{CurrentPages, PagesError, Probes, Web, ops, router, server};
 use crate::keys::{KeyError, Keyring};
+use crate::metrics::{self, Gauge, Metrics};
 use crate::oauth::{Foundation, Provider};
 use crate::secrets::{OsRandom, Random, Secret, random_text};
 use crate::storage::sqlite::SqliteStore;
@@ -149,6 +150,7 @@ impl App {
     /// A template is broken, or a listener's address is taken.
     pub async fn serve(&self, stop: watch::Receiver<bool>) -> Result<(), StartError> {
         let web = self.web()?;
+        let web_metrics = web.metrics();
         let http = &self.config.http;
         let public = listen("http.listen", http.listen).await?;
         let ops = match http.ops_listen {
@@ -174,8 +176,11 @@ impl App {
         doors.spawn(server::serve(public, router(web), limits, stop.clone()));
         if let Some(ops) = ops {
             let health = Arc::new(Vitals {
-                link: self.server.link_state(),
-                store: Arc::clone(&self.store) as _,
+                store: Arc::clone(&self.store),
+                server: Arc::clone(&self.server),
+                provider: Arc::clone(&self.provider),
+                web: web_metrics,
+                process: Process::new(),
             });
             doors.spawn(server::serve(
                 ops,
@@ -245,14 +250,38 @@ async fn keep_pages(
 }
 
 struct Vitals {
-    link: watch::Receiver<LinkState>,
-    store: Arc<dyn Store>,
+    store: Arc<SqliteStore>,
+    server: Arc<Server>,
+    provider: Arc<Provider>,
+    web: Metrics,
+    process: Process,
+}
+
+/// What is counted of the process as a whole.
+struct Process {
+    metrics: Metrics,
+    sessions: Gauge,
+}
+
+impl Process {
+    fn new() -> Self {
+        let metrics = Metrics::default().with_process();
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        metrics
+            .gauge("info", "The program's version; always 1.", &version)
+            .set(1);
+        let help = "Sessions of chat clients that hang on grants, as the server tells of them.";
+        Self {
+            sessions: metrics.gauge("sessions_open", help, &[]),
+            metrics,
+        }
+    }
 }
 
 #[async_trait]
 impl Health for Vitals {
     async fn readiness(&self) -> Readiness {
-        let link = match &*self.link.borrow() {
+        let link = match &*self.server.link_state().borrow() {
             LinkState::Up => "up".to_owned(),
             LinkState::Connecting => "connecting".to_owned(),
             LinkState::Down(why) => why.to_string(),
@@ -262,6 +291,19 @@ impl Health for Vitals {
             Err(error) => error.to_string(),
         };
         Readiness { link, storage }
+    }
+
+    fn metrics(&self) -> String {
+        let sessions = self.provider.sessions_open();
+        let sessions = i64::try_from(sessions).unwrap_or(i64::MAX);
+        self.process.sessions.set(sessions);
+        metrics::text([
+            &self.web,
+            self.provider.metrics(),
+            self.server.metrics(),
+            self.store.metrics(),
+            &self.process.metrics,
+        ])
     }
 }
 

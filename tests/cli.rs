@@ -509,6 +509,38 @@ async fn a_second_serve_is_refused_and_the_first_goes_on() {
 }
 
 #[tokio::test]
+async fn the_operators_listener_tells_link_from_storage_and_has_all_metrics() {
+    let mut program = program();
+    serve(&mut program).await;
+    let ops = format!("http://127.0.0.1:{}", program.ops_port);
+    let readiness = Http::new().get(&format!("{ops}/readyz")).await;
+    assert_eq!(readiness.status, 503);
+    let readiness = readiness.json();
+    assert_eq!(readiness["storage"], "up");
+    assert_ne!(readiness["link"], "up");
+    let metrics = Http::new().get(&format!("{ops}/metrics")).await;
+    let kind = metrics.header("content-type").unwrap();
+    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    for series in [
+        "xmpp_oauth_link_up 0",
+        "xmpp_oauth_sessions_open 0",
+        "xmpp_oauth_storage_commit_seconds_count ",
+        "xmpp_oauth_http_requests_total{",
+        "xmpp_oauth_tokens_issued_total{",
+        "process_resident_memory_bytes ",
+        concat!(
+            "xmpp_oauth_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\"} 1"
+        ),
+    ] {
+        assert!(metrics.text().contains(series), "no {series}");
+    }
+    let outside = Http::new().get(&program.url("/metrics")).await;
+    assert_eq!(outside.status, 404, "the world is told nothing");
+}
+
+#[tokio::test]
 async fn sigterm_ends_serve_with_status_0_and_takes_the_socket_away() {
     let mut program = program();
     serve(&mut program).await;

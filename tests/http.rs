@@ -62,6 +62,8 @@ mod implicit;
 mod introspection;
 #[path = "http/login.rs"]
 mod login;
+#[path = "http/metrics.rs"]
+mod metrics;
 #[path = "http/other_grants.rs"]
 mod other_grants;
 #[path = "http/pages.rs"]

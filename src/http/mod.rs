@@ -7,6 +7,7 @@ mod account;
 mod answer;
 mod authorize;
 mod cookies;
+mod counts;
 mod device;
 mod discovery;
 mod explained;
@@ -29,11 +30,13 @@ use std::sync::Arc;
 pub use pages::PagesError;
 pub use probe::{Probes, Sighting};
 
+use counts::Counts;
 use pages::Pages;
 pub use pages::current::CurrentPages;
 pub use routes::router;
 
 use crate::config::{Config, Http};
+use crate::metrics::Metrics;
 use crate::oauth::Provider;
 use crate::secrets::Random;
 
@@ -43,6 +46,7 @@ pub struct Web {
     pages: Arc<CurrentPages>,
     random: Arc<dyn Random>,
     probes: Arc<Probes>,
+    counts: Counts,
 }
 
 impl Web {
@@ -60,6 +64,7 @@ impl Web {
             pages: Arc::new(CurrentPages::new(&config.site)?),
             random,
             probes: Arc::default(),
+            counts: Counts::new(&routes::PATHS),
         })
     }
 
@@ -72,6 +77,11 @@ impl Web {
     /// The pages, to be read again while they are being shown.
     pub fn current_pages(&self) -> Arc<CurrentPages> {
         Arc::clone(&self.pages)
+    }
+
+    /// What the web counts.
+    pub fn metrics(&self) -> Metrics {
+        self.counts.metrics.clone()
     }
 
     fn pages(&self) -> Arc<Pages> {

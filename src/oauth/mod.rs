@@ -14,6 +14,7 @@ mod cache;
 pub mod clients;
 pub mod consent;
 mod control;
+mod counts;
 pub mod device;
 pub mod discovery;
 mod error;
@@ -44,12 +45,14 @@ use crate::accounts::Accounts;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::keys::Keyring;
-use crate::limits::{AddressKey, Brake};
+use crate::limits::{AddressKey, Brake, RetryAfter};
+use crate::metrics::Metrics;
 use crate::model::{Client, ClientId};
 use crate::secrets::{Random, TokenHash};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
+use counts::Counts;
 use device::DeviceBrakes;
 use login::IsKnown;
 use sessions::LiveSessions;
@@ -86,6 +89,7 @@ pub struct Provider {
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
+    counts: Counts,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
     account_changes: Epochs,
@@ -115,6 +119,7 @@ impl Provider {
             tokens: EpochCache::new(limits.cached_tokens),
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),
+            counts: Counts::new(&on.config.flows.allowed_grant_types),
             account_changes: Epochs::default(),
             password_tries_of_account: Brake::new(
                 limits.password_tries_per_account,
@@ -144,6 +149,11 @@ impl Provider {
         &self.config
     }
 
+    /// What the protocol counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.counts.metrics
+    }
+
     /// The public signing keys as a JWK Set (RFC 7517 §5).
     ///
     /// # Errors
@@ -158,6 +168,13 @@ impl Provider {
     /// `temporarily_unavailable`: it could not be made or stored.
     pub async fn rotate_keys(&self) -> Result<String, OauthError> {
         Ok(self.keys.rotate().await?.kid)
+    }
+
+    /// Counts a login or a consent, before something of it is stored.
+    fn take_row(&self, account: &BareJid, now: Timestamp) -> Result<(), RetryAfter> {
+        self.rows_of_account
+            .take(account, now)
+            .inspect_err(|_| self.counts.logins_and_consents_per_account.inc())
     }
 
     /// The time, as this provider sees it.

@@ -93,6 +93,7 @@ impl Provider {
         let metadata = check_metadata(body, &self.config.flows)?;
         self.registrations_from_address
             .take(&from, now)
+            .inspect_err(|_| self.counts.registrations_per_address.inc())
             .map_err(RegistrationError::TooMany)?;
 
         let expires_at = settings.default_ttl.map(|ttl| now + ttl);

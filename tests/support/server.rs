@@ -140,6 +140,13 @@ impl Server {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        match self {
+            Self::Prosody(server) => server.pid(),
+            Self::Ejabberd(server) => server.pid(),
+        }
+    }
+
     pub(crate) fn log(&self) -> String {
         match self {
             Self::Prosody(server) => server.log(),

@@ -116,6 +116,10 @@ impl Ejabberd {
         self.child.as_ref().expect("ejabberd runs").signal(signal);
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("ejabberd runs").pid()
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }

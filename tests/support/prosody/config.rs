@@ -128,7 +128,7 @@ run_as_root = true
 data_path = "{dir}/data"
 plugin_paths = {{ "{dir}/modules" }}
 certificates = "{dir}/certs"
-log = {{ {{ levels = {{ min = "debug" }}, to = "file", filename = "{dir}/prosody.log" }} }}
+log = {{ {{ levels = {{ min = "{log_level}" }}, to = "file", filename = "{dir}/prosody.log" }} }}
 interfaces = {{ "127.0.0.1" }}
 local_interfaces = {{ "127.0.0.1" }}
 admins = {{ "admin@{HOST}" }}
@@ -144,6 +144,7 @@ https_ports = {{}}
 c2s_require_encryption = {encrypted}
 allow_unencrypted_plain_auth = {plaintext}
 "#,
+        log_level = builder.log_level,
         c2s = ports.c2s,
         c2s_tls = ports.c2s_tls,
         component = ports.component,
