@@ -23,7 +23,7 @@ fast_tests := $(filter-out server,$(basename $(notdir $(wildcard tests/*.rs))) \
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-matrix install-deps
+.PHONY: help demo test check test-matrix test-package deb install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -33,7 +33,7 @@ demo: ## Log alice in by OAUTHBEARER on a real server (AUTO=1: without a person;
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
 test: ## Run every test, against real servers
-	@tools/install build prosody ejabberd browser
+	@tools/install build prosody ejabberd browser proxy
 	$(CARGO) test
 
 check: ## Format, lints, docs, architecture and unit tests: fast, no servers
@@ -47,5 +47,11 @@ check: ## Format, lints, docs, architecture and unit tests: fast, no servers
 test-matrix: ## Run the server scenarios on each supported release
 	@CARGO='$(CARGO)' tools/test-matrix
 
+deb: ## Build the Debian package
+	@CARGO='$(CARGO)' tools/deb
+
+test-package: ## Install, run, upgrade and purge the package on each Debian release
+	@CARGO='$(CARGO)' tools/test-package
+
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody ejabberd browser trees lint
+	@tools/install build prosody ejabberd browser trees lint package proxy

@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the finding")]
 
+#[path = "cli/backup.rs"]
+mod backup;
+#[path = "cli/supervisor.rs"]
+mod supervisor;
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -14,6 +14,7 @@ mod support;
 mod answers;
 
 mod accounts;
+mod backup;
 mod check;
 mod demo;
 mod ejabberd;
@@ -21,6 +22,7 @@ mod harness;
 mod main_job;
 mod mischief;
 mod oauthbearer;
+mod proxy;
 mod secrecy;
 mod site;
 mod survival;
