@@ -654,3 +654,25 @@ async fn check_finds_a_broken_template_and_a_storage_that_cannot_be_opened() {
     );
     assert!(says.contains("FAIL  storage: "), "{says}");
 }
+
+#[tokio::test]
+async fn man_pages_and_completions_are_made_for_every_command_that_help_names() {
+    let program = program();
+    done(&program, &["help-files", "help"]).await;
+    let read = |name: &str| std::fs::read_to_string(program.dir().join("help").join(name)).unwrap();
+    for name in [
+        "xmpp-oauth",
+        "xmpp-oauth-storage-backup",
+        "xmpp-oauth-grants-revoke",
+    ] {
+        assert!(read(&format!("{name}.1")).contains(".TH "), "{name}");
+    }
+    for name in ["xmpp-oauth.bash", "_xmpp-oauth", "xmpp-oauth.fish"] {
+        let script = read(name);
+        assert!(script.contains("backup"), "{name}");
+    }
+    // what is only for those who make packages is not for people
+    assert!(!read("xmpp-oauth.1").contains("help\\-files"));
+    assert!(!program.dir().join("help/xmpp-oauth-help-files.1").exists());
+    assert!(!done(&program, &["--help"]).await.contains("help-files"));
+}

@@ -66,7 +66,7 @@ fn whole(lines: &str, port: u16, http: u16, dir: &Path) -> String {
         .join("\n");
     let mut servers = String::new();
     for line in lines.lines().filter(|line| !line.contains("[::]")) {
-        let line = match line.trim().split_whitespace().next() {
+        let line = match line.split_whitespace().next() {
             Some("ssl_certificate") => format!("ssl_certificate {dir}/localhost.crt;"),
             Some("ssl_certificate_key") => format!("ssl_certificate_key {dir}/localhost.key;"),
             _ => line
