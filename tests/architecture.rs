@@ -67,7 +67,7 @@ const CRATES: &[(&[&str], &[&str])] = &[
         ],
         &["http"],
     ),
-    (&["rusqlite", "tempfile"], &["storage"]),
+    (&["rusqlite"], &["storage"]),
     (
         &[
             "tokio_xmpp",
