@@ -33,7 +33,7 @@ demo: ## Log alice in by OAUTHBEARER on a real server (AUTO=1: without a person;
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
 test: ## Run every test, against real servers
-	@tools/install build prosody ejabberd browser proxy
+	@tools/install build prosody ejabberd browser node proxy
 	$(CARGO) test
 
 check: ## Format, lints, docs, architecture and unit tests: fast, no servers
@@ -54,4 +54,4 @@ test-package: ## Install, run, upgrade and purge the package on each Debian rele
 	@CARGO='$(CARGO)' tools/test-package
 
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody ejabberd browser trees lint package proxy
+	@tools/install build prosody ejabberd browser node trees lint package proxy

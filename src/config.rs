@@ -46,6 +46,8 @@ pub struct Config {
     pub introspection: Introspection,
     /// `[limits]`
     pub limits: Limits,
+    /// `[audit]`
+    pub audit: Audit,
     /// `[log]`
     pub log: Log,
     /// Where `serve` listens for the other commands.
@@ -265,6 +267,13 @@ pub struct Limits {
     pub registrations_per_address: u32,
     /// Access tokens kept in memory.
     pub cached_tokens: usize,
+}
+
+/// `[audit]`: what is kept about people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Whether the addresses that people and apps come from are kept.
+    pub addresses: bool,
 }
 
 /// `[log]`

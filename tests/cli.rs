@@ -104,6 +104,9 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         nonce: None,
         generation: None,
         ended: None,
+        granted_from: None,
+        last_used_at: NOW,
+        last_used_from: None,
     };
     let code = AuthorizationCode {
         grant_id: grant.id.clone(),
@@ -117,6 +120,7 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         generation: None,
         issued_at: NOW,
         expires_at: LATER,
+        granted_from: None,
     };
     let pair = Pair {
         access: TokenHash::of(&format!("xoa_{id}")),
@@ -125,6 +129,7 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         refresh: Some(TokenHash::of(&format!("refresh-{id}"))),
         refresh_expires_at: None,
         issued_at: NOW,
+        issued_to: None,
     };
     let hash = TokenHash::of(&format!("code-{id}"));
     let session = BrowserSession {
@@ -132,6 +137,9 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         auth_time: code.auth_time,
         generation: None,
         expires_at: code.expires_at,
+        last_seen_at: NOW,
+        from: None,
+        user_agent: None,
     };
     store.save_session(&hash, &session).await.unwrap();
     assert!(store.save_code(&hash, &code, &hash).await.unwrap());
@@ -377,6 +385,7 @@ async fn lists_are_the_same_with_serve_and_without() {
         let grant = json(&program, &["grants", "show", "g-3", "--json"]).await;
         assert_eq!(grant["account"], "bob@localhost");
         assert_eq!(grant["created_at"], "2026-11-24T08:00:00Z");
+        assert_eq!(grant["last_used_at"], "2026-11-24T08:00:00Z");
         // live sessions are known to `serve` alone
         assert_eq!(grant["open_sessions"].as_u64(), is_running.then_some(0));
     }

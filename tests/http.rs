@@ -17,9 +17,13 @@ mod answers;
 mod flows;
 #[path = "http/server.rs"]
 mod server;
+#[path = "support/wait.rs"]
+mod wait;
 #[path = "http/world.rs"]
 mod world;
 
+#[path = "http/account.rs"]
+mod account;
 #[path = "http/accounts.rs"]
 mod accounts;
 #[path = "http/authorize.rs"]
@@ -44,6 +48,8 @@ mod connections;
 mod consent;
 #[path = "http/discovery.rs"]
 mod discovery;
+#[path = "http/granted.rs"]
+mod granted;
 #[path = "http/id_tokens.rs"]
 mod id_tokens;
 #[path = "http/introspection.rs"]

@@ -11,6 +11,9 @@ mod world;
 #[path = "link/c2s.rs"]
 mod c2s;
 
+#[path = "link/cam.rs"]
+mod cam;
+
 #[path = "link/keeping_up.rs"]
 mod keeping_up;
 

@@ -11,6 +11,8 @@
 
 local async = require "util.async";
 local base64 = require "util.encodings".base64;
+local datetime = require "util.datetime";
+local filters = require "util.filters";
 local hashes = require "util.hashes";
 local id = require "util.id";
 local jid = require "util.jid";
@@ -117,7 +119,8 @@ local function in_background(origin, stanza, work)
 end
 
 -- Sessions and their grants ------------------------------------------------------------------------------------------
--- session.oauth_grant = { id = the grant, restricted = whether the scope is less than the whole account }
+-- session.oauth_grant = { id = the grant, restricted = whether the scope is less than the whole account,
+--                         data = nil, or { get =, set = } for what alone it may do with the account's data }
 
 -- Sessions that have logged in and have no resource yet, so are not in host.sessions.
 local unbound = setmetatable(module:shared("unbound"), { __mode = "k" });
@@ -157,6 +160,8 @@ local function ordinary_role(username)
 	return role;
 end
 
+local hold_to_data; -- see Scopes
+
 -- Binds a session that has just authenticated to the grant of its token.
 local function bind_grant(event)
 	local session = event.session;
@@ -167,6 +172,7 @@ local function bind_grant(event)
 	session.oauth_grant = grant;
 	session.fast_token_request = nil; -- XEP-0484: a FAST token would outlive the grant
 	if grant.restricted then session.role = ordinary_role(session.username); end
+	if grant.data then hold_to_data(session); end
 	unbound[session] = true;
 end
 module:hook("authentication-success", bind_grant, 100);
@@ -232,18 +238,20 @@ local function address_key(ip)
 	return packed and #packed == 16 and packed:sub(1, 8) or ip or "";
 end
 
--- The scopes that this module enforces, and whether they are less than the whole account.
-local enforced_scopes = { ["xmpp"] = { restricted = false }, ["xmpp:client:normal"] = { restricted = true } };
+local WHOLE, CHAT, READ, WRITE = "xmpp", "xmpp:client:normal", "xmpp:account:read", "xmpp:account:write";
+local enforced_scopes = { WHOLE, CHAT, READ, WRITE };
 
 local function grant_of(success)
 	local grant_id = success.attr.grant;
 	if not (grant_id and #grant_id <= 64 and grant_id:find("^[%w_-]+$")) then return nil; end
-	local grant;
-	for scope in (success.attr.scope or ""):gmatch("%S+") do
-		local known = enforced_scopes[scope];
-		if known then grant = { id = grant_id, restricted = known.restricted and (not grant or grant.restricted) }; end
+	local has = {};
+	for scope in (success.attr.scope or ""):gmatch("%S+") do has[scope] = true; end
+	local data;
+	if not (has[WHOLE] or has[CHAT]) then
+		if not (has[READ] or has[WRITE]) then return nil; end
+		data = { get = has[READ], set = has[WRITE] };
 	end
-	return grant;
+	return { id = grant_id, restricted = not has[WHOLE], data = data };
 end
 
 -- Sends the client's message to the component and waits. Returns nil when there was no answer.
@@ -426,6 +434,46 @@ local function is_answered_by_server(origin, to)
 	return not node or (not resource and node == origin.username and domain == origin.host);
 end
 
+-- A server administrator's ownership of all rooms and nodes goes by the JID too, and is no ordinary client's.
+local ownership_namespaces = {
+	["http://jabber.org/protocol/muc#owner"] = true, ["http://jabber.org/protocol/muc#admin"] = true,
+	["http://jabber.org/protocol/pubsub#owner"] = true,
+	["urn:xmpp:message-moderate:0"] = true, ["urn:xmpp:message-moderate:1"] = true,
+};
+local XMLNS_PUBSUB = "http://jabber.org/protocol/pubsub";
+local ownership_of_nodes = { publish = true, retract = true, create = true };
+
+local function is_administrator(username, domain)
+	local account = jid.join(username, module.host);
+	if not usermanager.get_jid_role then return usermanager.is_admin(account, domain); end -- Prosody 0.12
+	local role = usermanager.get_jid_role(account, domain);
+	local roles = role and usermanager.get_all_roles(domain);
+	local member = roles and roles["prosody:member"];
+	return role ~= nil and (not member or (role.priority or 0) > member.priority);
+end
+
+-- What the room itself says, without what mod_muc adds for administrators.
+local function is_in_charge_of_room(account, target, room_jid)
+	local muc = target.modules.muc;
+	local room = muc and muc.get_room_from_jid and muc.get_room_from_jid(room_jid);
+	local affiliation = room and room._affiliations and room._affiliations[account];
+	return affiliation == "owner" or affiliation == "admin";
+end
+
+local function is_administrators_ownership(origin, stanza)
+	local domain = jid.host(stanza.attr.to);
+	local target = prosody.hosts[domain];
+	if not target or target.type ~= "component" or target.modules.component then return false; end
+	local payload = stanza.tags[1];
+	local xmlns = payload.attr.xmlns;
+	local owns = ownership_namespaces[xmlns] or xmlns == "urn:xmpp:fasten:0"; -- XEP-0425
+	if xmlns == XMLNS_PUBSUB then
+		for _, action in ipairs(payload.tags) do owns = owns or ownership_of_nodes[action.name]; end
+	end
+	return owns and is_administrator(origin.username, domain)
+		and not is_in_charge_of_room(jid.join(origin.username, origin.host), target, jid.bare(stanza.attr.to));
+end
+
 local function is_forbidden(origin, stanza)
 	local to, stanza_type = stanza.attr.to, stanza.attr.type;
 	local at_server = is_answered_by_server(origin, to);
@@ -442,18 +490,183 @@ local function is_forbidden(origin, stanza)
 		return at_server and not (ordinary_commands[payload.attr.node] and jid.host(to) ~= component);
 	end
 	-- A server's own words (XEP-0355, XEP-0356): no client has a use for them.
-	return xmlns:find("^urn:xmpp:delegation:") ~= nil or xmlns:find("^urn:xmpp:privilege:") ~= nil;
+	return xmlns:find("^urn:xmpp:delegation:") ~= nil or xmlns:find("^urn:xmpp:privilege:") ~= nil
+		or is_administrators_ownership(origin, stanza);
+end
+
+-- xmpp:account:read and xmpp:account:write are the account's data and nothing else: whatever is not named here stays
+-- out, in both directions.
+local account_data = {
+	["jabber:iq:roster"] = "any", -- RFC 6121 §2
+	["jabber:iq:private"] = "any", -- XEP-0049
+	["vcard-temp"] = "any", -- XEP-0054
+	["urn:ietf:params:xml:ns:vcard-4.0"] = "any", -- XEP-0292
+	-- XEP-0163. Not who else may see it.
+	[XMLNS_PUBSUB] = {
+		get = { items = true },
+		set = { publish = true, ["publish-options"] = true, retract = true, create = true, configure = true },
+	},
+	["http://jabber.org/protocol/pubsub#owner"] = { set = { delete = true, purge = true } },
+};
+
+-- What any client needs to know of its server.
+local server_questions = {
+	["http://jabber.org/protocol/disco#info"] = "get", ["http://jabber.org/protocol/disco#items"] = "get",
+	["urn:xmpp:ping"] = "get", ["urn:ietf:params:xml:ns:xmpp-session"] = "set",
+};
+
+local function is_data_request(data, stanza_type, payload)
+	local allowed = account_data[payload.attr.xmlns];
+	if not (allowed and data[stanza_type]) then return false; end
+	if allowed == "any" then return true; end
+	local actions = allowed[stanza_type] or {};
+	for _, action in ipairs(payload.tags) do
+		if not actions[action.name] then return false; end
+	end
+	return payload.tags[1] ~= nil;
+end
+
+local function is_own_server(session, address)
+	return not address or address == session.host or jid.prep(address) == jid.join(session.username, session.host);
+end
+
+local function is_for_data(session, stanza)
+	local data, to, stanza_type = session.oauth_grant.data, stanza.attr.to, stanza.attr.type;
+	if stanza.name ~= "iq" or not is_own_server(session, to) then return false; end
+	if stanza_type == "result" or stanza_type == "error" then return true; end
+	local payload = stanza.tags[1];
+	return server_questions[payload.attr.xmlns] == stanza_type
+		or (to ~= session.host and is_data_request(data, stanza_type, payload));
+end
+
+local refusing = false; -- while an error of ours goes to a session
+
+-- Answers, pings and (RFC 6121 §2.1.6) roster pushes of the own server.
+local function is_of_data(session, stanza)
+	local stanza_type, from = stanza.attr.type, stanza.attr.from;
+	if refusing then return true; end
+	if stanza.name ~= "iq" or not (is_own_server(session, from) or from == session.full_jid) then return false; end
+	if stanza_type == "result" or stanza_type == "error" then return true; end
+	local xmlns = stanza.tags[1] and stanza.tags[1].attr.xmlns;
+	return xmlns == "urn:xmpp:ping" or (xmlns == "jabber:iq:roster" and session.oauth_grant.data.get);
+end
+
+local stanza_names = { message = true, presence = true, iq = true };
+
+local function only_data(stanza, session)
+	local grant = session.oauth_grant;
+	if not (grant and grant.data) or not stanza_names[stanza.name] or is_of_data(session, stanza) then return stanza; end
+	-- To others it is as if nobody were there who could take it.
+	local stanza_type, from = stanza.attr.type, stanza.attr.from;
+	local wants_answer = stanza.name == "iq" and (stanza_type == "get" or stanza_type == "set")
+		or stanza.name == "message" and stanza_type ~= "error" and stanza_type ~= "headline";
+	if wants_answer and not is_own_server(session, from) and stanza.attr.to then
+		module:send(st.error_reply(stanza, "cancel", "service-unavailable"));
+	end
+	return nil;
+end
+
+-- Whose stream goes on with another session's queue would get what was meant for that one.
+function hold_to_data(session)
+	session.sasl2_sm_request = nil;
+	filters.add_filter(session, "stanzas/out", only_data, 1000);
+end
+
+for _, xmlns in ipairs({ "urn:xmpp:sm:2", "urn:xmpp:sm:3" }) do
+	module:hook("stanza/" .. xmlns .. ":resume", function (event)
+		local session = event.origin;
+		if not (session.oauth_grant and session.oauth_grant.data) then return; end
+		session.send(st.stanza("failed", { xmlns = xmlns })
+			:tag("item-not-found", { xmlns = "urn:ietf:params:xml:ns:xmpp-stanzas" }));
+		return true;
+	end, 100);
+end
+
+local function is_allowed(origin, stanza)
+	local grant = origin.oauth_grant;
+	if not (grant and grant.restricted) then return true; end
+	if grant.data then return is_for_data(origin, stanza); end
+	return not is_forbidden(origin, stanza);
 end
 
 module:hook("pre-stanza", function (event)
 	local origin, stanza = event.origin, event.stanza;
-	if not (origin.oauth_grant and origin.oauth_grant.restricted and is_forbidden(origin, stanza)) then return; end
+	if is_allowed(origin, stanza) then return; end
 	event.reason = "outside the scope of the session's OAuth grant";
-	if stanza.attr.type ~= "error" then
-		origin.send(st.error_reply(stanza, "auth", "forbidden", "This app was not given the right to do that"));
+	if stanza.attr.type ~= "error" and stanza.attr.type ~= "result" then
+		refusing = true;
+		pcall(origin.send, st.error_reply(stanza, "auth", "forbidden", "This app was not given the right to do that"));
+		refusing = false;
 	end
 	return false;
 end, 1000);
+
+-- Clients (XEP-0494) -------------------------------------------------------------------------------------------------
+-- The component knows what was granted; sessions that were opened with a password are ours to add. Sessions with less
+-- than the whole account do not come this far (see Scopes).
+
+local XMLNS_CLIENTS = "urn:xmpp:cam:0";
+local PASSWORD_SESSION = "password:"; -- before the resource; no grant's id has a colon
+
+local function add_password_sessions(clients, username)
+	for resource, session in pairs(host.sessions[username] and host.sessions[username].sessions or {}) do
+		if not session.oauth_grant then
+			clients:tag("client", { id = PASSWORD_SESSION .. resource, type = "session",
+				connected = session.conn and "true" or "false" })
+				:text_tag("first-seen", session.conntime and datetime.datetime(math.floor(session.conntime)))
+				:tag("auth"):tag("password"):up():up()
+				:tag("permission", { status = "unrestricted" }):up()
+				:tag("user-agent"):text_tag("software", resource):up()
+				:up();
+		end
+	end
+end
+
+local function ask_about_clients(event, iq_type, on_result)
+	local origin, stanza = event.origin, event.stanza;
+	if origin.type ~= "c2s" or (origin.oauth_grant and origin.oauth_grant.restricted) then
+		origin.send(st.error_reply(stanza, "auth", "forbidden"));
+		return true;
+	end
+	ask(iq_type, st.stanza("client-access", { xmlns = XMLNS_ACCOUNT, username = origin.username })
+		:add_child(stanza.tags[1]), login_timeout, function (answer)
+			if origin.destroyed then return; end
+			if is_result(answer) then return origin.send(on_result(answer)); end
+			local error_type, condition, text = "wait", "remote-server-timeout", nil;
+			if answer then error_type, condition, text = answer:get_error(); end
+			origin.send(st.error_reply(stanza, error_type, condition, text));
+		end);
+	return true;
+end
+
+module:hook("iq-get/self/" .. XMLNS_CLIENTS .. ":list", function (event)
+	local username = event.origin.username;
+	return ask_about_clients(event, "get", function (answer)
+		local listed = answer:get_child("clients", XMLNS_CLIENTS);
+		local clients = listed and st.clone(listed) or st.stanza("clients", { xmlns = XMLNS_CLIENTS });
+		add_password_sessions(clients, username);
+		return st.reply(event.stanza):add_child(clients);
+	end);
+end);
+
+module:hook("iq-set/self/" .. XMLNS_CLIENTS .. ":revoke", function (event)
+	local origin, stanza = event.origin, event.stanza;
+	local client_id = stanza.tags[1].attr.id or "";
+	local sessions = host.sessions[origin.username] and host.sessions[origin.username].sessions or {};
+	local session = client_id:sub(1, #PASSWORD_SESSION) == PASSWORD_SESSION
+		and sessions[client_id:sub(#PASSWORD_SESSION + 1)];
+	if session and not session.oauth_grant then -- whoever knows the password comes back
+		origin.send(st.error_reply(stanza, "cancel", "service-unavailable", "Change the password to end this access")
+			:tag("password-reset-required", { xmlns = XMLNS_CLIENTS }));
+		return true;
+	end
+	return ask_about_clients(event, "set", function () return st.reply(stanza); end);
+end);
+
+module:add_feature(XMLNS_CLIENTS);
+module:hook("account-disco-info", function (event)
+	event.reply:tag("feature", { var = XMLNS_CLIENTS }):up();
+end);
 
 -- Accounts -----------------------------------------------------------------------------------------------------------
 
@@ -580,7 +793,7 @@ end
 local function hello()
 	local greeting = st.stanza("hello", { xmlns = XMLNS_ACCOUNT, version = VERSION,
 		server = "Prosody " .. (prosody.version or "") });
-	for scope in pairs(enforced_scopes) do greeting:text_tag("scope", scope); end
+	for _, scope in ipairs(enforced_scopes) do greeting:text_tag("scope", scope); end
 	ask("set", greeting, request_timeout, function (answer)
 		if is_result(answer) then
 			module:log("info", "%s serves this host", component);

@@ -37,7 +37,7 @@ pub(super) enum Grants {
         #[arg(long)]
         json: bool,
     },
-    /// Take one back, or all of an account's. Tokens and live sessions end with it.
+    /// Take one back, or all of an account's or a client's. Tokens and live sessions end with it.
     Revoke(Which),
 }
 
@@ -50,6 +50,9 @@ pub(super) struct Which {
     /// All of this account's.
     #[arg(long, value_name = "JID")]
     account: Option<BareJid>,
+    /// All of this client's: its client_id or fingerprint. It stays registered.
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
 }
 
 pub(super) async fn run(config: &Arc<Config>, command: Grants) -> Result<(), Failed> {
@@ -81,9 +84,15 @@ pub(super) async fn run(config: &Arc<Config>, command: Grants) -> Result<(), Fai
 }
 
 async fn revoke(config: &Arc<Config>, which: Which) -> Result<(), Failed> {
-    if let Some(account) = which.account {
-        let account = account.to_string();
-        let ended = grants(config, Operation::RevokeAccount { account }).await?;
+    let all = match (which.account, which.client) {
+        (Some(account), _) => Some(Operation::RevokeAccount {
+            account: account.to_string(),
+        }),
+        (None, Some(client)) => Some(Operation::RevokeClient { client }),
+        (None, None) => None,
+    };
+    if let Some(operation) = all {
+        let ended = grants(config, operation).await?;
         output::line(format_args!("revoked {} grants", ended.len()));
     } else if let Some(id) = which.id {
         ask(config, Operation::RevokeGrant { id }).await?;
@@ -112,6 +121,7 @@ fn list(grants: &[GrantRow], json: bool) {
                 grant.client_name.clone(),
                 grant.scope.clone(),
                 grant.created_at.clone(),
+                grant.last_used_at.clone(),
                 match &grant.ended_at {
                     Some(_) => "ended".to_owned(),
                     None => output::or_dash(grant.open_sessions),
@@ -119,11 +129,29 @@ fn list(grants: &[GrantRow], json: bool) {
             ]
         })
         .collect();
-    let headings = ["ID", "ACCOUNT", "CLIENT", "SCOPES", "CREATED", "SESSIONS"];
-    output::table(headings, &rows);
+    output::table(
+        [
+            "ID",
+            "ACCOUNT",
+            "CLIENT",
+            "SCOPES",
+            "CREATED",
+            "LAST USED",
+            "SESSIONS",
+        ],
+        &rows,
+    );
 }
 
 fn show(grant: &GrantRow) {
+    let at = |at: &String, from: Option<&String>| match from {
+        Some(from) => format!("{at} from {from}"),
+        None => at.clone(),
+    };
+    let sessions = match grant.resources.as_slice() {
+        [] => output::or_dash(grant.open_sessions),
+        resources => format!("{}: {}", resources.len(), resources.join(", ")),
+    };
     let ended = grant.ended_at.as_ref().map(|at| {
         let reason = grant.end_reason.as_deref().unwrap_or("");
         format!("{at} ({reason})")
@@ -136,8 +164,15 @@ fn show(grant: &GrantRow) {
             format!("{} ({})", grant.client_name, grant.client),
         ),
         ("scopes", grant.scope.clone()),
-        ("created", grant.created_at.clone()),
-        ("sessions", output::or_dash(grant.open_sessions)),
+        (
+            "created",
+            at(&grant.created_at, grant.granted_from.as_ref()),
+        ),
+        (
+            "last used",
+            at(&grant.last_used_at, grant.last_used_from.as_ref()),
+        ),
+        ("sessions", sessions),
         ("ended", output::or_dash(ended)),
     ]);
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::keys::KeyInfo;
-use crate::model::{Client, ClientId, EndReason, Grant, GrantId, Scope};
+use crate::model::{Client, ClientId, EndReason, GrantId, Scope};
+use crate::oauth::granted::Granted;
 use crate::secrets::TokenHash;
 use crate::storage::GrantFilter;
 use crate::xmpp::{LinkState, Module};
@@ -35,6 +36,9 @@ pub(super) enum Operation {
     },
     RevokeAccount {
         account: String,
+    },
+    RevokeClient {
+        client: String,
     },
     Keys,
     RotateKeys,
@@ -91,8 +95,15 @@ pub(super) struct GrantRow {
     pub(super) client_id: String,
     pub(super) scope: String,
     pub(super) created_at: String,
+    /// The address that consent came from.
+    pub(super) granted_from: Option<String>,
+    /// To within some minutes.
+    pub(super) last_used_at: String,
+    pub(super) last_used_from: Option<String>,
     /// Known only while `serve` runs.
     pub(super) open_sessions: Option<usize>,
+    /// The resources of the open sessions.
+    pub(super) resources: Vec<String>,
     pub(super) ended_at: Option<String>,
     pub(super) end_reason: Option<String>,
 }
@@ -175,14 +186,9 @@ pub(super) async fn perform(
             grants(app, &filter, is_live).await
         }
         Operation::Grant { id } => {
-            let all = GrantFilter {
-                with_ended: true,
-                ..GrantFilter::default()
-            };
-            let found = app.provider.grants(&all).await.map_err(sentence)?;
-            let found = found.iter().find(|grant| grant.id.as_str() == id);
-            let grant = found.ok_or_else(|| no_grant(&id))?;
-            Ok(Outcome::Grants(vec![grant_row(app, grant, is_live)]))
+            let found = app.provider.grant(&GrantId::new(id.as_str())).await;
+            let granted = found.map_err(sentence)?.ok_or_else(|| no_grant(&id))?;
+            Ok(Outcome::Grants(vec![grant_row(&granted, is_live)]))
         }
         Operation::RevokeGrant { id } => {
             let id = GrantId::new(id);
@@ -193,7 +199,26 @@ pub(super) async fn perform(
                 Err(error) => Err(sentence(error)),
             }
         }
-        Operation::RevokeAccount { account } => revoke_account(app, jid(&account)?, is_live).await,
+        Operation::RevokeAccount { account } => {
+            let account = jid(&account)?;
+            let filter = GrantFilter {
+                account: Some(account.clone()),
+                ..GrantFilter::default()
+            };
+            let grants = app.provider.grants(&filter).await.map_err(sentence)?;
+            let ended = app.provider.revoke_account(&account).await;
+            Ok(ended_of(&grants, &ended.map_err(sentence)?, is_live))
+        }
+        Operation::RevokeClient { client } => {
+            let client_id = resolve(app, &client).await?;
+            let filter = GrantFilter {
+                client_id: Some(client_id.clone()),
+                ..GrantFilter::default()
+            };
+            let grants = app.provider.grants(&filter).await.map_err(sentence)?;
+            let ended = app.provider.revoke_client(&client_id).await;
+            Ok(ended_of(&grants, &ended.map_err(sentence)?, is_live))
+        }
         Operation::Keys => {
             // waits for the first one, where it is still being made
             app.keys.ready().await.map_err(sentence)?;
@@ -239,26 +264,17 @@ async fn remove_client(app: &App, client: &str) -> Result<Outcome, Failed> {
 
 async fn grants(app: &App, filter: &GrantFilter, is_live: bool) -> Result<Outcome, Failed> {
     let grants = app.provider.grants(filter).await.map_err(sentence)?;
-    let rows = grants.iter().map(|grant| grant_row(app, grant, is_live));
+    let rows = grants.iter().map(|granted| grant_row(granted, is_live));
     Ok(Outcome::Grants(rows.collect()))
 }
 
-async fn revoke_account(app: &App, account: BareJid, is_live: bool) -> Result<Outcome, Failed> {
-    let filter = GrantFilter {
-        account: Some(account.clone()),
-        ..GrantFilter::default()
-    };
-    let grants = app.provider.grants(&filter).await.map_err(sentence)?;
-    let ended = app
-        .provider
-        .revoke_account(&account)
-        .await
-        .map_err(sentence)?;
+/// Of these grants, those that have ended.
+fn ended_of(grants: &[Granted], ended: &[GrantId], is_live: bool) -> Outcome {
     let rows = grants
         .iter()
-        .filter(|grant| ended.contains(&grant.id))
-        .map(|grant| grant_row(app, grant, is_live));
-    Ok(Outcome::Grants(rows.collect()))
+        .filter(|granted| ended.contains(&granted.grant.id))
+        .map(|granted| grant_row(granted, is_live));
+    Outcome::Grants(rows.collect())
 }
 
 async fn vitals(app: &App) -> Vitals {
@@ -326,7 +342,10 @@ fn client_row(client: &Client) -> ClientRow {
     }
 }
 
-fn grant_row(app: &App, grant: &Grant, is_live: bool) -> GrantRow {
+fn grant_row(granted: &Granted, is_live: bool) -> GrantRow {
+    let Granted {
+        grant, resources, ..
+    } = granted;
     let (ended_at, end_reason) = grant.ended.unzip();
     GrantRow {
         id: grant.id.to_string(),
@@ -336,7 +355,11 @@ fn grant_row(app: &App, grant: &Grant, is_live: bool) -> GrantRow {
         client_id: grant.client_id.to_string(),
         scope: grant.scopes.to_string(),
         created_at: grant.created_at.to_string(),
-        open_sessions: is_live.then(|| app.provider.open_sessions(&grant.id)),
+        granted_from: grant.granted_from.map(|from| from.to_string()),
+        last_used_at: grant.last_used_at.to_string(),
+        last_used_from: grant.last_used_from.map(|from| from.to_string()),
+        open_sessions: is_live.then_some(resources.len()),
+        resources: resources.iter().map(ToString::to_string).collect(),
         ended_at: ended_at.map(|at| at.to_string()),
         end_reason: end_reason.map(|reason| reason.as_str().to_owned()),
     }

@@ -69,6 +69,7 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
     let flows = file.section("flows", provider::flows);
     let introspection = file.section("introspection", provider::introspection);
     let limits = file.section("limits", provider::limits);
+    let audit = file.section("audit", provider::audit);
     let log = file.section("log", provider::log);
     Some(Config {
         component: component?,
@@ -81,6 +82,7 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
         flows,
         introspection,
         limits,
+        audit,
         log,
         control_socket,
         warnings: Vec::new(),

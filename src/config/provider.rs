@@ -11,7 +11,8 @@ use super::values::{
     Value, duration_or_none, duration_text, expected, long_enough, one_of, quoted, web_url,
 };
 use super::{
-    Flows, Introspection, Limits, Log, LogFormat, Registration, RegistrationAlgorithm, Site, Tokens,
+    Audit, Flows, Introspection, Limits, Log, LogFormat, Registration, RegistrationAlgorithm, Site,
+    Tokens,
 };
 use crate::model::{CodeChallengeMethod, GrantType, ResponseType};
 
@@ -219,6 +220,12 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
         cached_tokens: section
             .number("cached_tokens", 1..=10_000_000)
             .unwrap_or(50_000),
+    }
+}
+
+pub(super) fn audit(section: &Section<'_>) -> Audit {
+    Audit {
+        addresses: section.flag("addresses").unwrap_or(true),
     }
 }
 

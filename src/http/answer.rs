@@ -208,7 +208,7 @@ impl Web {
         tracing::info!(
             reference,
             status = status.as_u16(),
-            message,
+            sentence = message,
             "showed an error page"
         );
         let page = ErrorPage {

@@ -1,21 +1,22 @@
 //! The authorization endpoint and the consent page.
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::{Host, Url};
 
 use super::answer::{Forms, Refused, redirect, status_of};
-use super::login::{SWITCH_PATH, after_login};
+use super::login::{Goal, SWITCH_PATH, after_login};
 use super::pages::{
     ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText, ScopeView,
     SendsTo, SwitchAccount,
 };
-use super::request::{form, form_pairs, pairs};
+use super::request::{Peer, client_address, form, form_pairs, pairs};
 use super::{Shared, Web};
 use crate::model::{ApplicationType, Client};
 use crate::oauth::authorize::{Answer, AnswerTo, AuthorizationRequest, Refusal};
+use crate::oauth::consent::Decision;
 use crate::oauth::login::CurrentSession;
 use crate::oauth::redirect_uri::RedirectKind;
 use crate::oauth::{ErrorCode, OauthError};
@@ -54,7 +55,7 @@ async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response 
         Err(response) => return response,
     };
     let answer_to = &request.answer_to;
-    let current = match session(web, headers).await {
+    let current = match web.session(headers).await {
         Ok(current) => current,
         Err(error) => return web.refuse(headers, answer_to, &error).await,
     };
@@ -65,7 +66,7 @@ async fn start(web: &Web, headers: &HeaderMap, raw_request: String) -> Response 
             let error = OauthError::new(ErrorCode::LoginRequired, "nobody is logged in here");
             web.refuse(headers, answer_to, &error).await
         }
-        (None, false) => web.login_page(headers, &request, &raw_request, None, None),
+        (None, false) => web.ask_to_log_in(headers, request, raw_request),
         (Some(_), true) => {
             let error = OauthError::new(ErrorCode::ConsentRequired, "the person must be asked");
             web.refuse(headers, answer_to, &error).await
@@ -118,6 +119,7 @@ async fn ask(
 /// POST /consent
 pub(super) async fn decide(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
@@ -127,10 +129,12 @@ pub(super) async fn decide(
         Ok(request) => request,
         Err(response) => return Ok(response),
     };
-    let current = match session(&web, &headers).await {
+    let current = match web.session(&headers).await {
         Ok(Some(current)) if !web.provider.must_log_in(&request, Some(&current)) => current,
-        Ok(_) => return Ok(web.login_page(&headers, &request, raw_request, None, None)),
-        Err(error) => return Ok(web.refuse(&headers, &request.answer_to, &error).await),
+        Ok(_) => return Ok(web.ask_to_log_in(&headers, request, raw_request.to_owned())),
+        Err(error) => {
+            return Ok(web.refuse(&headers, &request.answer_to, &error).await);
+        }
     };
     let allowed = match params.get("decision") {
         Some("allow") => true,
@@ -140,10 +144,14 @@ pub(super) async fn decide(
             return Err(Refused::new(StatusCode::BAD_REQUEST, sentence));
         }
     };
-    let ticket = params.get("ticket").unwrap_or("");
+    let decision = Decision {
+        ticket: params.get("ticket").unwrap_or(""),
+        allowed,
+        from: client_address(&web, peer, &headers),
+    };
     let decided = web
         .provider
-        .decide(&request, raw_request, &current, ticket, allowed)
+        .decide(&request, raw_request, &current, decision)
         .await;
     Ok(match decided {
         Ok(Ok(answer)) => web.answer_client(&headers, &request, answer),
@@ -184,14 +192,28 @@ pub(super) async fn check(
     }
 }
 
-async fn session(web: &Web, headers: &HeaderMap) -> Result<Option<CurrentSession>, OauthError> {
-    match web.session_cookie(headers) {
-        Some(cookie) => Ok(web.provider.current_session(cookie).await?),
-        None => Ok(None),
-    }
-}
-
 impl Web {
+    /// Who is logged in here.
+    pub(super) async fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<CurrentSession>, OauthError> {
+        Ok(match self.session_cookie(headers) {
+            Some(cookie) => self.provider.current_session(cookie).await?,
+            None => None,
+        })
+    }
+
+    fn ask_to_log_in(
+        &self,
+        headers: &HeaderMap,
+        request: AuthorizationRequest,
+        raw_request: String,
+    ) -> Response {
+        let goal = Goal::Client(Box::new(request), raw_request);
+        self.login_page(headers, &goal, None, None)
+    }
+
     /// Hands a person's decision to the client: by the browser, or by showing it.
     fn answer_client(
         &self,
@@ -227,7 +249,7 @@ impl Web {
         let Answer::Redirect(to) = answer else {
             return self.oauth_error_page(&locale, error);
         };
-        let is_logged_in = matches!(session(self, headers).await, Ok(Some(_)));
+        let is_logged_in = matches!(self.session(headers).await, Ok(Some(_)));
         if is_logged_in || answer_to.is_silent {
             return redirect(&to);
         }
@@ -241,8 +263,13 @@ impl Web {
 
 /// What people see of a client.
 pub(super) fn client_view(client: &Client) -> ClientView {
+    ClientView::new(&client_metadata(client))
+}
+
+/// The same, before it is cleaned.
+pub(super) fn client_metadata(client: &Client) -> ClientMetadata<'_> {
     let metadata = &client.metadata;
-    ClientView::new(&ClientMetadata {
+    ClientMetadata {
         name: &metadata.client_name,
         kind: match metadata.application_type {
             ApplicationType::Web => ClientKind::Web,
@@ -251,7 +278,7 @@ pub(super) fn client_view(client: &Client) -> ClientView {
         client_uri: metadata.client_uri.as_ref().map(Url::as_str),
         policy_uri: metadata.policy_uri.as_ref().map(Url::as_str),
         tos_uri: metadata.tos_uri.as_ref().map(Url::as_str),
-    })
+    }
 }
 
 /// Where the login form may lead: a login that was asked for in vain goes on to the client.

@@ -1,20 +1,22 @@
-//! The login page: shown by the authorization endpoint in its own place, posted here.
+//! The login page: shown by the authorization endpoint in its own place, and before the account's pages;
+//! posted here.
 
 use axum::body::Body;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use url::form_urlencoded;
 
-use super::answer::{Refused, redirect};
+use super::account::{ACCOUNT_PATH, is_account_page};
+use super::answer::{Forms, Refused, redirect};
 use super::authorize::{check, client_view, forms_to};
-use super::pages::{LoginError as Shown, LoginPage, MissingField};
-use super::request::{Peer, address_to_brake, form, pairs};
+use super::pages::{LoginError as Shown, LoginNotice, LoginPage, MissingField};
+use super::request::{Peer, client_address, form, pairs, params};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::authorize::AuthorizationRequest;
 use crate::oauth::discovery::path;
-use crate::oauth::login::LoginError;
+use crate::oauth::login::{LoginError, Visitor};
 use crate::secrets::{Secret, same};
 
 /// Where the login form is posted.
@@ -22,22 +24,87 @@ pub(super) const LOGIN_PATH: &str = "/login";
 /// Where the consent page's "not you?" is posted.
 pub(super) const SWITCH_PATH: &str = "/login/switch";
 
+/// What a person logs in for.
+pub(super) enum Goal {
+    /// To go on with an app's request; as it came.
+    Client(Box<AuthorizationRequest>, String),
+    /// To see one of their account's pages.
+    Account(String),
+}
+
+impl Goal {
+    /// What the form's `continue` stands for, or what the person sees instead.
+    async fn read(web: &Web, headers: &HeaderMap, text: &str) -> Result<Self, Response> {
+        // no request begins with a slash: each has `response_type=` in it
+        if is_account_page(text) {
+            return Ok(Self::Account(text.to_owned()));
+        }
+        let request = check(web, headers, text).await?;
+        Ok(Self::Client(Box::new(request), text.to_owned()))
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Client(_, text) | Self::Account(text) => text,
+        }
+    }
+
+    fn request(&self) -> Option<&AuthorizationRequest> {
+        match self {
+            Self::Client(request, _) => Some(request),
+            Self::Account(_) => None,
+        }
+    }
+
+    /// Where the browser goes once it is logged in.
+    fn next(&self) -> String {
+        match self {
+            Self::Client(_, raw_request) => {
+                format!("{}?{}", path::AUTHORIZE, after_login(raw_request))
+            }
+            Self::Account(path) => path.clone(),
+        }
+    }
+}
+
+/// What the login page says beside the form.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said {
+    pub(super) error: Option<Shown>,
+    pub(super) notice: Option<LoginNotice>,
+}
+
 impl Web {
-    /// The login page for an authorization request; `raw_request` is what to go on with.
+    /// The login page, to go on to `goal` from.
     pub(super) fn login_page(
         &self,
         headers: &HeaderMap,
-        request: &AuthorizationRequest,
-        raw_request: &str,
+        goal: &Goal,
         jid: Option<&str>,
         error: Option<Shown>,
     ) -> Response {
+        let said = Said {
+            error,
+            notice: None,
+        };
+        self.login_page_that_says(headers, goal, jid, said)
+    }
+
+    fn login_page_that_says(
+        &self,
+        headers: &HeaderMap,
+        goal: &Goal,
+        jid: Option<&str>,
+        Said { error, notice }: Said,
+    ) -> Response {
         let (cookie, is_new) = self.form_cookie(headers);
+        let request = goal.request();
+        let hint = request.and_then(|request| request.login_hint.as_deref());
         let page = LoginPage {
             action: LOGIN_PATH.to_owned(),
-            continue_to: raw_request.to_owned(),
+            continue_to: goal.text().to_owned(),
             csrf: self.provider.form_token(&cookie),
-            jid: jid.or(request.login_hint.as_deref()).map(str::to_owned),
+            jid: jid.or(hint).map(str::to_owned),
             hosts: self
                 .provider
                 .config()
@@ -47,7 +114,8 @@ impl Web {
                 .map(ToString::to_string)
                 .collect(),
             error,
-            client: Some(client_view(&request.client)),
+            notice,
+            client: request.map(|request| client_view(&request.client)),
         };
         let status = match error {
             None | Some(Shown::WrongPassword | Shown::Missing(_)) => StatusCode::OK,
@@ -55,9 +123,10 @@ impl Web {
             Some(Shown::TryAgain) => StatusCode::SERVICE_UNAVAILABLE,
             Some(Shown::Expired) => StatusCode::BAD_REQUEST,
         };
+        let forms = request.map_or(Forms::Here, |request| forms_to(&request.answer_to));
         let locale = self.locale(headers, None);
         let html = self.pages().render_login(&page, &locale);
-        let mut response = self.page(status, html, &forms_to(&request.answer_to));
+        let mut response = self.page(status, html, &forms);
         if is_new {
             self.set_form_cookie(&mut response, &cookie);
         }
@@ -65,11 +134,32 @@ impl Web {
     }
 }
 
-/// GET /login: nobody has anything to do here without an app.
-pub(super) async fn get(State(web): State<Shared>, headers: HeaderMap) -> Response {
-    let locale = web.locale(&headers, None);
-    let message = "Start from the app that you want to log in to: it brings you here.";
-    web.error_page(&locale, StatusCode::NOT_FOUND, message, None)
+/// GET /login: to one of the account's pages. An app's request has its login in its own place.
+pub(super) async fn get(
+    State(web): State<Shared>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let query = params(pairs(query.as_deref().unwrap_or(""))?)?;
+    let asked = query.get("continue").filter(|path| is_account_page(path));
+    let goal = Goal::Account(asked.unwrap_or(ACCOUNT_PATH).to_owned());
+    let current = match web.session(&headers).await {
+        Ok(current) => current,
+        Err(error) => {
+            tracing::error!(%error, "a browser session could not be looked up");
+            None
+        }
+    };
+    let notice = match (&current, query.get("notice")) {
+        (Some(_), _) => Some(LoginNotice::Again),
+        (None, word) => LoginNotice::from_word(word.unwrap_or("")),
+    };
+    let jid = current.map(|current| current.session.account.to_string());
+    let said = Said {
+        error: None,
+        notice,
+    };
+    Ok(web.login_page_that_says(&headers, &goal, jid.as_deref(), said))
 }
 
 /// POST /login
@@ -80,13 +170,12 @@ pub(super) async fn post(
     body: Body,
 ) -> Result<Response, Refused> {
     let params = form(&web, &headers, body).await?;
-    let raw_request = params.get("continue").unwrap_or("");
-    let request = match check(&web, &headers, raw_request).await {
-        Ok(request) => request,
+    let goal = match Goal::read(&web, &headers, params.get("continue").unwrap_or("")).await {
+        Ok(goal) => goal,
         Err(response) => return Ok(response),
     };
     let username = params.get("username");
-    let again = |error| Ok(web.login_page(&headers, &request, raw_request, username, Some(error)));
+    let again = |error| Ok(web.login_page(&headers, &goal, username, Some(error)));
 
     if !is_our_form(&web, &headers, &params) {
         return again(Shown::Expired);
@@ -100,25 +189,22 @@ pub(super) async fn post(
     let Some(account) = web.provider.account_named(named) else {
         return again(Shown::WrongPassword);
     };
-    let from = address_to_brake(&web, peer, &headers);
-    match web
-        .provider
-        .log_in(
-            &account,
-            &Secret::new(password),
-            from,
-            web.known_cookie(&headers),
-        )
-        .await
-    {
+    let visitor = Visitor {
+        address: client_address(&web, peer, &headers),
+        user_agent: headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok()),
+        known: web.known_cookie(&headers),
+    };
+    let password = Secret::new(password);
+    match web.provider.log_in(&account, &password, visitor).await {
         Ok(logged_in) => {
             if let Some(old) = web.session_cookie(&headers)
                 && let Err(error) = web.provider.log_out(old).await
             {
                 tracing::error!(%error, "an old browser session could not be ended");
             }
-            let mut response =
-                redirect(&format!("{}?{}", path::AUTHORIZE, after_login(raw_request)));
+            let mut response = redirect(&goal.next());
             web.set_session_cookie(&mut response, &logged_in.cookie);
             web.set_known_cookie(&mut response, &logged_in.known);
             Ok(response)
@@ -145,20 +231,19 @@ pub(super) async fn switch(
     body: Body,
 ) -> Result<Response, Refused> {
     let params = form(&web, &headers, body).await?;
-    let raw_request = params.get("continue").unwrap_or("");
-    let request = match check(&web, &headers, raw_request).await {
-        Ok(request) => request,
+    let goal = match Goal::read(&web, &headers, params.get("continue").unwrap_or("")).await {
+        Ok(goal) => goal,
         Err(response) => return Ok(response),
     };
     if !is_our_form(&web, &headers, &params) {
-        return Ok(web.login_page(&headers, &request, raw_request, None, Some(Shown::Expired)));
+        return Ok(web.login_page(&headers, &goal, None, Some(Shown::Expired)));
     }
     if let Some(cookie) = web.session_cookie(&headers)
         && let Err(error) = web.provider.log_out(cookie).await
     {
         tracing::error!(%error, "a browser session could not be ended");
     }
-    let mut response = web.login_page(&headers, &request, raw_request, Some(""), None);
+    let mut response = web.login_page(&headers, &goal, Some(""), None);
     web.clear_session_cookie(&mut response);
     Ok(response)
 }

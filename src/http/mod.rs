@@ -3,6 +3,7 @@
 //! Reads what came over HTTP strictly, hands it to `oauth`, and writes what `oauth` answers. Decides no
 //! rule of OAuth, and knows neither XML nor SQL. RFC 9110; the headers of RFC 9700 §4.16 (framing).
 
+mod account;
 mod answer;
 mod authorize;
 mod cookies;

@@ -8,6 +8,7 @@
 //! `default-src 'none'; style-src 'self'` holds. Whatever a value says, it is text: every page is
 //! escaped, and what apps say about themselves is cleaned as well ([`ClientView`]).
 
+mod account;
 mod client;
 mod consent;
 pub mod current;
@@ -31,11 +32,15 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
+pub use self::account::{
+    AccountPage, AppView, BrowserName, BrowserView, Done, FormView, Moment, RevokePage,
+    browser_name,
+};
 use self::client::ClientContext;
 pub use self::client::{ClientKind, ClientMetadata, ClientView, display_name};
 pub use self::consent::{ConsentPage, ScopeView, SendsTo, SwitchAccount};
 use self::login::LoginContext;
-pub use self::login::{LoginError, LoginPage, MissingField};
+pub use self::login::{LoginError, LoginNotice, LoginPage, MissingField};
 pub use self::notices::{CodePage, ErrorLink, ErrorPage, ErrorTitle, LinkText};
 pub use self::theme::StyleError;
 use super::texts::{self, Language, Locale, TextsError};
@@ -46,6 +51,9 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("base.html", include_str!("../../templates/base.html")),
     ("login.html", include_str!("../../templates/login.html")),
     ("consent.html", include_str!("../../templates/consent.html")),
+    ("account.html", include_str!("../../templates/account.html")),
+    ("revoke.html", include_str!("../../templates/revoke.html")),
+    ("parts.html", include_str!("../../templates/parts.html")),
     ("error.html", include_str!("../../templates/error.html")),
     ("code.html", include_str!("../../templates/code.html")),
     ("style.css", include_str!("../../templates/style.css")),
@@ -73,6 +81,13 @@ pub struct Pages {
 struct Edition {
     language: Arc<Language>,
     env: Environment<'static>,
+}
+
+impl Edition {
+    /// Words for an app without a name.
+    fn unnamed(&self) -> Result<String, TextsError> {
+        self.language.text("client-unnamed", &FluentArgs::new())
+    }
 }
 
 impl Pages {
@@ -154,6 +169,28 @@ impl Pages {
         self.render("consent.html", context, Some(&page.client), locale)
     }
 
+    /// The account's page.
+    ///
+    /// # Errors
+    /// If an operator's template fails on these values.
+    pub fn render_account(
+        &self,
+        page: &AccountPage,
+        locale: &Locale,
+    ) -> Result<String, PagesError> {
+        let unnamed = self.edition(locale)?.unnamed()?;
+        self.render("account.html", page.context(&unnamed), None, locale)
+    }
+
+    /// The page that asks whether access is to be taken back.
+    ///
+    /// # Errors
+    /// If an operator's template fails on these values.
+    pub fn render_revoke(&self, page: &RevokePage, locale: &Locale) -> Result<String, PagesError> {
+        let unnamed = self.edition(locale)?.unnamed()?;
+        self.render("revoke.html", page.context(&unnamed), None, locale)
+    }
+
     /// The error page.
     ///
     /// # Errors
@@ -177,14 +214,8 @@ impl Pages {
         client: Option<&ClientView>,
         locale: &Locale,
     ) -> Result<String, PagesError> {
-        let position = self.locales.iter().position(|it| it == locale);
-        let edition = position
-            .and_then(|at| self.editions.get(at))
-            .or_else(|| self.editions.first())
-            .ok_or(PagesError::NoLanguage)?;
-        let unnamed = edition
-            .language
-            .text("client-unnamed", &FluentArgs::new())?;
+        let edition = self.edition(locale)?;
+        let unnamed = edition.unnamed()?;
         let client = client.map(|it| ClientContext::new(it, &unnamed));
         let context = context! {
             page => Serde(page),
@@ -197,6 +228,14 @@ impl Pages {
             .map_err(|error| PagesError::from_template(&error))
     }
 
+    fn edition(&self, locale: &Locale) -> Result<&Edition, PagesError> {
+        let position = self.locales.iter().position(|it| it == locale);
+        position
+            .and_then(|at| self.editions.get(at))
+            .or_else(|| self.editions.first())
+            .ok_or(PagesError::NoLanguage)
+    }
+
     fn try_all(&self) -> Result<(), PagesError> {
         for locale in &self.locales {
             for page in samples::login() {
@@ -204,6 +243,12 @@ impl Pages {
             }
             for page in samples::consent() {
                 self.render_consent(&page, locale)?;
+            }
+            for page in samples::account() {
+                self.render_account(&page, locale)?;
+            }
+            for page in samples::revoke() {
+                self.render_revoke(&page, locale)?;
             }
             for page in samples::error() {
                 self.render_error(&page, locale)?;

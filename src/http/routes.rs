@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::answer::{Refused, wants_page};
-use super::{Shared, Web, authorize, discovery, login, register, token, userinfo};
+use super::{Shared, Web, account, authorize, discovery, login, register, token, userinfo};
 use crate::oauth::discovery::{METADATA_PATH, OPENID_CONFIGURATION_PATH, path};
 
 /// The longest path and query; a `client_id` alone may have 4 KiB.
@@ -31,6 +31,18 @@ pub fn router(web: Web) -> Router {
         .route(login::LOGIN_PATH, get(login::get).post(login::post))
         .route(login::SWITCH_PATH, post(login::switch))
         .route(authorize::CONSENT_PATH, post(authorize::decide))
+        .route(account::ACCOUNT_PATH, get(account::get))
+        .route(
+            account::APPS_PATH,
+            get(account::ask_for_all).post(account::revoke_all),
+        )
+        .route(
+            "/account/apps/{id}",
+            get(account::ask_for_one).post(account::revoke_one),
+        )
+        .route(account::BROWSERS_PATH, post(account::log_out_all))
+        .route("/account/browsers/{id}", post(account::log_out_one))
+        .route(account::LOG_OUT_PATH, post(account::log_out))
         .route("/assets/{name}", get(discovery::stylesheet))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -1,12 +1,12 @@
 //! The endpoints that clients call themselves: token, revocation, introspection.
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
 use super::answer::{Refused, json_answer};
-use super::request::{basic, form};
+use super::request::{Peer, basic, client_address, form};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::clients::Credentials;
@@ -14,14 +14,18 @@ use crate::oauth::clients::Credentials;
 /// POST /oauth2/token
 pub(super) async fn token(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
+    let from = client_address(&web, peer, &headers);
     let (params, credentials) = client_request(&web, &headers, body).await?;
-    Ok(match web.provider.token(&params, &credentials).await {
-        Ok(answer) => json_answer(StatusCode::OK, &answer),
-        Err(error) => error.into_response(),
-    })
+    Ok(
+        match web.provider.token(&params, &credentials, from).await {
+            Ok(answer) => json_answer(StatusCode::OK, &answer),
+            Err(error) => error.into_response(),
+        },
+    )
 }
 
 /// POST /oauth2/revoke

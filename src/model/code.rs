@@ -1,5 +1,7 @@
 //! Authorization codes (RFC 6749 §4.1.2) and PKCE (RFC 7636).
 
+use std::net::IpAddr;
+
 use jid::BareJid;
 
 use super::{ClientId, Generation, GrantId, ScopeSet};
@@ -65,6 +67,8 @@ pub struct AuthorizationCode {
     pub auth_time: Timestamp,
     /// The account's generation when they did.
     pub generation: Option<Generation>,
+    /// The address that consent came from, where it is kept.
+    pub granted_from: Option<IpAddr>,
     /// When it was made.
     pub issued_at: Timestamp,
     /// From when on it is worthless.

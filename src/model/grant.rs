@@ -1,5 +1,7 @@
 //! Grants: what a person allowed a client to do.
 
+use std::net::IpAddr;
+
 use jid::BareJid;
 
 use super::{ClientId, Generation, GrantId, ScopeSet};
@@ -20,6 +22,12 @@ pub struct Grant {
     pub scopes: ScopeSet,
     /// When it was given.
     pub created_at: Timestamp,
+    /// The address that consent came from, where it is kept.
+    pub granted_from: Option<IpAddr>,
+    /// When one of its tokens or sessions was last used, to within some minutes.
+    pub last_used_at: Timestamp,
+    /// The address that it was last used from, where it is kept.
+    pub last_used_from: Option<IpAddr>,
     /// When the person last gave their password for it.
     pub auth_time: Timestamp,
     /// OIDC Core §2: the request's nonce, repeated in the id_token.

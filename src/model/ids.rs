@@ -44,6 +44,11 @@ text_id! {
 }
 
 text_id! {
+    /// Names a browser session to its owner. Opens nothing.
+    SessionId
+}
+
+text_id! {
     /// What changes on the server when an account's password changes or the account is made anew.
     /// Opaque; compared, never read.
     Generation

@@ -12,7 +12,7 @@ mod token;
 pub use client::{ApplicationType, AuthMethod, Client, ClientMetadata, GrantType, ResponseType};
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
 pub use grant::{EndReason, Grant};
-pub use ids::{ClientId, Generation, GrantId};
+pub use ids::{ClientId, Generation, GrantId, SessionId};
 pub use scope::{Scope, ScopeSet};
 pub use session::{BrowserSession, XmppSession};
 pub use token::{AccessToken, Pair, RefreshToken};

@@ -1,5 +1,7 @@
 //! Access and refresh tokens, as stored: by hash, with what they stand for.
 
+use std::net::IpAddr;
+
 use super::{Grant, ScopeSet};
 use crate::clock::Timestamp;
 use crate::secrets::TokenHash;
@@ -48,4 +50,6 @@ pub struct Pair {
     pub refresh_expires_at: Option<Timestamp>,
     /// When they were made.
     pub issued_at: Timestamp,
+    /// The address that they were handed to, where it is kept.
+    pub issued_to: Option<IpAddr>,
 }

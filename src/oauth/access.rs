@@ -1,10 +1,12 @@
 //! Is this access token good? The path that every check of a token takes: from memory when the token
 //! was seen before, and then without disk and without lock.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::Provider;
+use super::granted::USES_RECORDED_EVERY;
 use crate::clock::Timestamp;
 use crate::model::{Grant, ScopeSet};
 use crate::secrets::{TokenHash, TokenKind};
@@ -27,6 +29,8 @@ pub struct Access {
     /// The refresh token that it came with, and whether the pair's first use has been recorded.
     pair: Option<TokenHash>,
     confirmed: AtomicBool,
+    /// The use of its grant that was last recorded.
+    recorded: AtomicI64,
 }
 
 impl Provider {
@@ -57,6 +61,25 @@ impl Provider {
         Ok(Some(access))
     }
 
+    /// The token was used `from` an address, where that is known.
+    pub(super) fn used(&self, access: &Access, from: Option<IpAddr>) {
+        let now = self.now();
+        let before = access.recorded.load(Ordering::Relaxed);
+        if now.since(Timestamp::from_unix(before)) < USES_RECORDED_EVERY {
+            return;
+        }
+        // of all who use it just now, one records it
+        let ours = access.recorded.compare_exchange(
+            before,
+            now.as_unix(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        if ours.is_ok() {
+            self.record_use(&access.grant.id, from, now);
+        }
+    }
+
     async fn look_up(&self, hash: &TokenHash) -> Result<Option<Arc<Access>>, StoreError> {
         if let Some(access) = self.tokens.get(hash) {
             return Ok(Some(access));
@@ -71,6 +94,7 @@ impl Provider {
         }
         let access = Arc::new(Access {
             confirmed: AtomicBool::new(stored.unconfirmed_pair.is_none()),
+            recorded: AtomicI64::new(stored.grant.last_used_at.as_unix()),
             pair: stored.unconfirmed_pair,
             grant: stored.grant,
             scopes: stored.scopes,

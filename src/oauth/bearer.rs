@@ -1,5 +1,7 @@
 //! SASL OAUTHBEARER messages (RFC 7628): parse what clients really send, look the token up, decide.
 
+use std::net::IpAddr;
+
 use jid::{BareJid, DomainRef};
 
 use super::Provider;
@@ -49,8 +51,14 @@ struct BearerMessage {
 }
 
 impl Provider {
-    /// Decides about a client's message (already base64-decoded) to `host`.
-    pub async fn check_bearer(&self, host: &DomainRef, message: &[u8]) -> BearerAnswer {
+    /// Decides about a client's message (already base64-decoded) to `host`; `from` is the client's
+    /// address, where the host tells it.
+    pub async fn check_bearer(
+        &self,
+        host: &DomainRef,
+        message: &[u8],
+        from: Option<IpAddr>,
+    ) -> BearerAnswer {
         let Some(BearerMessage { authzid, token }) = parse(message) else {
             return BearerAnswer::Malformed;
         };
@@ -70,6 +78,7 @@ impl Provider {
         if !access.scopes.allows_xmpp() {
             return self.challenge("insufficient_scope");
         }
+        self.used(&access, from);
         BearerAnswer::Success(BearerSuccess {
             account: access.grant.account.clone(),
             grant_id: access.grant.id.clone(),

@@ -1,6 +1,7 @@
 //! A person's yes or no. The consent form carries a ticket that binds it to the browser, the account,
 //! the whole request and the scopes that were shown, so that it is good for nothing else.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::authorize::{Answer, AuthorizationRequest};
@@ -21,6 +22,17 @@ pub struct Question {
     pub scopes: ScopeSet,
     /// To be sent back with the answer.
     pub ticket: String,
+}
+
+/// What a person answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// The ticket of the form.
+    pub ticket: &'a str,
+    /// Yes.
+    pub allowed: bool,
+    /// The address that it comes from.
+    pub from: IpAddr,
 }
 
 /// The ticket is not for this browser, person, request or time.
@@ -98,7 +110,7 @@ impl Provider {
         Ok(scopes)
     }
 
-    /// The person has answered: yes if `allowed`.
+    /// The person has answered.
     ///
     /// # Errors
     /// The form is not the one that was shown here; or the code could not be stored.
@@ -107,15 +119,14 @@ impl Provider {
         request: &AuthorizationRequest,
         raw_request: &str,
         current: &CurrentSession,
-        ticket: &str,
-        allowed: bool,
+        decision: Decision<'_>,
     ) -> Result<Result<Answer, NotThisForm>, StoreError> {
-        let Some(scopes) = self.scopes_of_ticket(raw_request, current, ticket) else {
+        let Some(scopes) = self.scopes_of_ticket(raw_request, current, decision.ticket) else {
             return Ok(Err(NotThisForm));
         };
         let issuer = self.config.http.issuer();
         let refused = |error| Ok(Ok(request.answer_to.with_error(issuer, &error)));
-        if !allowed {
+        if !decision.allowed {
             return refused(OauthError::new(
                 ErrorCode::AccessDenied,
                 "the person said no",
@@ -147,6 +158,7 @@ impl Provider {
             nonce: request.nonce.clone(),
             auth_time: current.session.auth_time,
             generation: current.session.generation.clone(),
+            granted_from: self.kept(decision.from),
             issued_at: now,
             expires_at: now + self.config.tokens.authorization_code_ttl,
         };

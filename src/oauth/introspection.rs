@@ -81,6 +81,7 @@ impl Provider {
             match access.filter(|access| asker.may_know_of(&access.grant)) {
                 None => json!({ "active": false }),
                 Some(access) => {
+                    self.used(&access, None);
                     let mut answer = self.describe(
                         &access.grant,
                         &access.scopes,
@@ -130,7 +131,7 @@ impl Provider {
             "scope": scopes.to_string(),
             "client_id": grant.client_id,
             "username": grant.account.to_string(),
-            "sub": subject(grant),
+            "sub": subject(&grant.account),
             "aud": grant.account.domain().as_str(),
             "iss": self.config.http.issuer(),
             "iat": issued_at,

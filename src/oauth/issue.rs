@@ -1,7 +1,10 @@
 //! Making tokens: the pair, and the id_token (OIDC Core §2).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use jid::BareJid;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::{OauthError, Provider};
@@ -34,8 +37,9 @@ struct IdTokenClaims<'a> {
 }
 
 impl Provider {
-    /// A new pair for `scopes`; a refresh token comes with it where `with_refresh`.
-    pub(super) fn new_pair(&self, scopes: ScopeSet, with_refresh: bool) -> NewPair {
+    /// A new pair for `scopes`, to be handed `to` an address; a refresh token comes with it where
+    /// `with_refresh`.
+    pub(super) fn new_pair(&self, scopes: ScopeSet, with_refresh: bool, to: IpAddr) -> NewPair {
         let now = self.now();
         let ttl = &self.config.tokens;
         let access = new_token(self.random.as_ref(), TokenKind::Access);
@@ -48,6 +52,7 @@ impl Provider {
                 refresh: refresh.as_deref().map(TokenHash::of),
                 refresh_expires_at: ttl.refresh_token_ttl.map(|ttl| now + ttl),
                 issued_at: now,
+                issued_to: self.kept(to),
             },
             access_token: Secret::new(access),
             refresh_token: refresh.map(Secret::new),
@@ -77,7 +82,7 @@ impl Provider {
         }
         let claims = IdTokenClaims {
             iss: self.config.http.issuer(),
-            sub: subject(grant),
+            sub: subject(&grant.account),
             aud: grant.client_id.as_str(),
             iat: pair.stored.issued_at,
             exp: pair.stored.issued_at + ID_TOKEN_TTL,
@@ -90,7 +95,43 @@ impl Provider {
     }
 }
 
-/// `sub`: the account as a URI.
-pub(super) fn subject(grant: &Grant) -> String {
-    format!("xmpp:{}", grant.account)
+/// What a localpart may bear in a URI as it is (RFC 5122 §2.2 `nodeid`).
+const LOCALPART: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=');
+
+/// `sub`: the account as a URI (RFC 5122).
+pub(super) fn subject(account: &BareJid) -> String {
+    let localpart = account.node().map(AsRef::as_ref).unwrap_or_default();
+    let localpart = utf8_percent_encode(localpart, LOCALPART);
+    // of a domain's ASCII, all is allowed
+    let domain = utf8_percent_encode(account.domain().as_str(), CONTROLS);
+    format!("xmpp:{localpart}@{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_a_uri_whatever_the_account_is_called() {
+        for (account, uri) in [
+            ("alice@example.com", "xmpp:alice@example.com"),
+            ("jürgen@exämple.com", "xmpp:j%C3%BCrgen@ex%C3%A4mple.com"),
+            ("a%41?b#c@[::1]", "xmpp:a%2541%3Fb%23c@[::1]"),
+        ] {
+            assert_eq!(subject(&account.parse().unwrap()), uri);
+        }
+    }
 }

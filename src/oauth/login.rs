@@ -1,13 +1,30 @@
 //! People's browsers: is the password right, and who is logged in here.
 
+use std::net::IpAddr;
+
 use jid::BareJid;
 
 use super::Provider;
+use super::granted::USES_RECORDED_EVERY;
 use crate::accounts::{PasswordCheck, Unavailable};
-use crate::limits::{AddressKey, RetryAfter};
+use crate::limits::{RetryAfter, address_key};
 use crate::model::BrowserSession;
 use crate::secrets::{Secret, TokenHash, TokenKind, mac_text, new_token, random_text, same};
 use crate::storage::StoreError;
+
+/// The browser that somebody logs in with.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor<'a> {
+    /// Where it is.
+    pub address: IpAddr,
+    /// What it says of itself.
+    pub user_agent: Option<&'a str>,
+    /// What it shows of [`LoggedIn::known`].
+    pub known: Option<&'a str>,
+}
+
+/// The longest part of what a browser says of itself that is kept.
+const MAX_USER_AGENT: usize = 256;
 
 /// A browser that has just been logged in.
 #[derive(Debug)]
@@ -48,8 +65,7 @@ pub struct CurrentSession {
 
 impl Provider {
     /// Logs a browser in. Each wrong password counts against the account and the address; a right one,
-    /// or a server that could not be asked, does not. `known` is what the browser shows of
-    /// [`LoggedIn::known`].
+    /// or a server that could not be asked, does not.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -57,11 +73,13 @@ impl Provider {
         &self,
         account: &BareJid,
         password: &Secret,
-        from: AddressKey,
-        known: Option<&str>,
+        visitor: Visitor<'_>,
     ) -> Result<LoggedIn, LoginError> {
         let now = self.now();
-        let is_known = known.is_some_and(|mark| self.is_mark(account, mark));
+        let from = address_key(visitor.address);
+        let is_known = visitor
+            .known
+            .is_some_and(|mark| self.is_mark(account, mark));
         let whose = (account.clone(), IsKnown(is_known));
         // Reserved before the question, so that tries made at once are counted too.
         self.password_tries_from_address
@@ -93,6 +111,11 @@ impl Provider {
             auth_time: now,
             generation,
             expires_at: now + self.config.tokens.session_ttl,
+            last_seen_at: now,
+            from: self.kept(visitor.address),
+            user_agent: visitor
+                .user_agent
+                .map(|text| text.chars().take(MAX_USER_AGENT).collect()),
         };
         let hash = TokenHash::of(&cookie);
         let saved = self.store.save_session(&hash, &session).await;
@@ -146,10 +169,15 @@ impl Provider {
         let hash = TokenHash::of(cookie);
         let session = self.store.session(&hash).await?;
         let now = self.now();
-        Ok(session
+        let session = session
             .filter(|session| session.expires_at > now)
-            .filter(|session| self.config.xmpp.serves(session.account.domain()))
-            .map(|session| CurrentSession { session, hash }))
+            .filter(|session| self.config.xmpp.serves(session.account.domain()));
+        if let Some(session) = &session
+            && now.since(session.last_seen_at) >= USES_RECORDED_EVERY
+        {
+            self.store.touch_session(&hash, now).await?;
+        }
+        Ok(session.map(|session| CurrentSession { session, hash }))
     }
 
     /// Ends the session that a cookie names.

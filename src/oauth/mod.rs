@@ -8,11 +8,14 @@ pub mod access;
 mod account;
 pub mod authorize;
 pub mod bearer;
+pub mod browsers;
 mod cache;
 pub mod clients;
 pub mod consent;
+mod control;
 pub mod discovery;
 mod error;
+pub mod granted;
 mod grants;
 pub mod introspection;
 mod issue;
@@ -97,6 +100,9 @@ impl Provider {
         let mut fresh = [0; 32];
         on.random.fill(&mut fresh);
         let form_key = on.store.secret("forms", &fresh).await?;
+        if !on.config.audit.addresses {
+            on.store.forget_addresses().await?;
+        }
         let limits = &on.config.limits;
         Ok(Self {
             form_key,

@@ -110,6 +110,28 @@ impl Provider {
         Ok(ended.grants.into_iter().map(|(_, grant)| grant).collect())
     }
 
+    /// The operator takes back all that a client was granted; it stays registered. Answers which grants
+    /// ended.
+    ///
+    /// # Errors
+    /// The store could not be read or written.
+    pub async fn revoke_client(&self, client_id: &ClientId) -> Result<Vec<GrantId>, StoreError> {
+        let filter = GrantFilter {
+            client_id: Some(client_id.clone()),
+            ..GrantFilter::default()
+        };
+        let mut ended = Vec::new();
+        for grant in self.store.grants(&filter).await? {
+            if self
+                .end_grant(&grant.id, EndReason::OperatorRevoked)
+                .await?
+            {
+                ended.push(grant.id);
+            }
+        }
+        Ok(ended)
+    }
+
     /// Ends the oldest grants of an account that has more than it can need, `newest` not among them.
     pub(super) async fn keep_few(&self, newest: &Grant) -> Result<(), StoreError> {
         let filter = GrantFilter {
@@ -170,15 +192,7 @@ impl Provider {
         self.store.clients().await
     }
 
-    /// Grants, newest first.
-    ///
-    /// # Errors
-    /// The store could not be read.
-    pub async fn grants(&self, filter: &GrantFilter) -> Result<Vec<Grant>, StoreError> {
-        self.store.grants(filter).await
-    }
-
-    fn tell(&self, ended: &Ended, reason: EndReason) {
+    pub(super) fn tell(&self, ended: &Ended, reason: EndReason) {
         for (account, grant) in &ended.grants {
             tracing::info!(%account, %grant, reason = reason.as_str(), "a grant ended");
         }

@@ -8,20 +8,57 @@ use jid::{BareJid, DomainRef, ResourcePart};
 
 use super::Provider;
 use super::account::what_changed;
+use super::granted::USES_RECORDED_EVERY;
 use crate::accounts::{AccountStatus, Unavailable};
+use crate::clock::Timestamp;
 use crate::model::{GrantId, XmppSession};
 use crate::storage::{Holder, StoreError};
 
 /// How many accounts are asked about in one question.
 const ACCOUNTS_AT_ONCE: usize = 100;
 
+/// An account's open sessions.
+type Open = HashMap<ResourcePart, Session>;
+
+struct Session {
+    grant: GrantId,
+    /// The use of its grant that was last recorded.
+    recorded: Timestamp,
+}
+
 /// The open sessions: nothing depends on them but what people are shown.
 #[derive(Default)]
-pub(super) struct LiveSessions(Mutex<HashMap<(BareJid, ResourcePart), GrantId>>);
+pub(super) struct LiveSessions(Mutex<HashMap<BareJid, Open>>);
 
 impl LiveSessions {
-    fn all(&self) -> MutexGuard<'_, HashMap<(BareJid, ResourcePart), GrantId>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<BareJid, Open>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The resources that an account's grant has open, in order.
+    pub(super) fn of(&self, account: &BareJid, grant: &GrantId) -> Vec<ResourcePart> {
+        let all = self.all();
+        let open = all.get(account).into_iter().flatten();
+        let mut resources: Vec<_> = open
+            .filter(|(_, session)| session.grant == *grant)
+            .map(|(resource, _)| resource.clone())
+            .collect();
+        resources.sort_unstable();
+        resources
+    }
+
+    /// Takes a session out, unless another has taken its resource over.
+    fn close(&self, session: &XmppSession) -> Option<Session> {
+        let mut all = self.all();
+        let open = all.get_mut(&session.account)?;
+        if open.get(&session.resource)?.grant != session.grant_id {
+            return None;
+        }
+        let closed = open.remove(&session.resource);
+        if open.is_empty() {
+            all.remove(&session.account);
+        }
+        closed
     }
 }
 
@@ -30,7 +67,7 @@ impl Provider {
     pub fn forget_sessions(&self, host: &DomainRef) {
         self.live
             .all()
-            .retain(|(account, _), _| account.domain().as_str() != host.as_str());
+            .retain(|account, _| account.domain().as_str() != host.as_str());
     }
 
     /// A session has opened. `false`: its grant has ended meanwhile (or belongs to another account),
@@ -40,32 +77,33 @@ impl Provider {
     /// The store could not be read.
     pub async fn session_opened(&self, session: XmppSession) -> Result<bool, StoreError> {
         let grant = self.store.grant(&session.grant_id).await?;
-        if !grant.is_some_and(|grant| grant.is_live() && grant.account == session.account) {
+        let Some(grant) = grant.filter(|grant| grant.is_live() && grant.account == session.account)
+        else {
             return Ok(false);
+        };
+        let mut recorded = grant.last_used_at;
+        let now = self.now();
+        if now.since(recorded) >= USES_RECORDED_EVERY {
+            self.record_use(&grant.id, None, now);
+            recorded = now;
         }
+        let grant = session.grant_id;
         self.live
             .all()
-            .insert((session.account, session.resource), session.grant_id);
+            .entry(session.account)
+            .or_default()
+            .insert(session.resource, Session { grant, recorded });
         Ok(true)
     }
 
     /// A session has closed.
     pub fn session_closed(&self, session: &XmppSession) {
-        let mut live = self.live.all();
-        let key = (session.account.clone(), session.resource.clone());
-        // the resource may have been taken over by another session meanwhile
-        if live.get(&key) == Some(&session.grant_id) {
-            live.remove(&key);
+        let now = self.now();
+        if let Some(closed) = self.live.close(session)
+            && now.since(closed.recorded) >= USES_RECORDED_EVERY
+        {
+            self.record_use(&closed.grant, None, now);
         }
-    }
-
-    /// How many sessions of a grant are open.
-    pub fn open_sessions(&self, grant: &GrantId) -> usize {
-        self.live
-            .all()
-            .values()
-            .filter(|open| *open == grant)
-            .count()
     }
 
     /// After a host's `hello`: repeats what it has not confirmed, and ends what belongs to accounts

@@ -1,6 +1,8 @@
 //! The token endpoint (RFC 6749 §3.2): what all grants share. The client is authenticated, the grant
 //! type checked and the answer written here; a grant fills in only what is its own.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use super::clients::Credentials;
@@ -46,7 +48,7 @@ pub(super) struct Issued {
 }
 
 impl Provider {
-    /// Answers a token request.
+    /// Answers a token request that comes `from` an address.
     ///
     /// # Errors
     /// RFC 6749 §5.2.
@@ -54,6 +56,7 @@ impl Provider {
         &self,
         params: &Params,
         credentials: &Credentials,
+        from: IpAddr,
     ) -> Result<TokenAnswer, OauthError> {
         let client = self.authenticate_client(credentials).await?;
         let grant_type = self.check_grant_type(params, &client)?;
@@ -61,9 +64,9 @@ impl Provider {
         self.keys.ready().await?;
         let issued = match grant_type {
             GrantType::AuthorizationCode => {
-                grants::authorization_code(self, &client, params).await?
+                grants::authorization_code(self, &client, params, from).await?
             }
-            GrantType::RefreshToken => grants::refresh_token(self, &client, params).await?,
+            GrantType::RefreshToken => grants::refresh_token(self, &client, params, from).await?,
         };
         self.answer(issued).await
     }

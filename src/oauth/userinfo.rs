@@ -24,9 +24,10 @@ impl Provider {
                 "the access token was not given the scope openid",
             ));
         }
+        self.used(&access, None);
         let account = &access.grant.account;
         Ok(json!({
-            "sub": subject(&access.grant),
+            "sub": subject(&access.grant.account),
             "preferred_username": account.node().map(jid::NodeRef::as_str),
         }))
     }

@@ -8,6 +8,8 @@
 
 pub mod sqlite;
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use jid::{BareJid, DomainPart};
 
@@ -260,6 +262,18 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Ended>;
 
+    /// Ends an account's grants and deletes its codes that were not redeemed yet; its browser sessions
+    /// stay.
+    async fn end_grants(
+        &self,
+        account: &BareJid,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Ended>;
+
+    /// Records that a live grant was used, unless a later use was recorded.
+    async fn touch_grant(&self, id: &GrantId, from: Option<IpAddr>, now: Timestamp) -> Result<()>;
+
     /// Accounts of a host that hold live grants or browser sessions, in the order of their localparts
     /// after `after`'s, at most `limit`.
     async fn holders(
@@ -283,8 +297,18 @@ pub trait Store: Send + Sync + 'static {
     /// A browser session. Expiry is for the caller to look at.
     async fn session(&self, hash: &TokenHash) -> Result<Option<BrowserSession>>;
 
+    /// An account's browser sessions, newest first, with their cookies' hashes. Expired ones are among
+    /// them until they are purged.
+    async fn sessions(&self, account: &BareJid) -> Result<Vec<(TokenHash, BrowserSession)>>;
+
+    /// Records that a browser session was used, unless a later use was recorded.
+    async fn touch_session(&self, hash: &TokenHash, now: Timestamp) -> Result<()>;
+
     /// Ends a browser session; nothing if there is none.
     async fn end_session(&self, hash: &TokenHash) -> Result<()>;
+
+    /// Ends an account's browser sessions, all `but` one. Answers how many.
+    async fn end_sessions(&self, account: &BareJid, but: Option<&TokenHash>) -> Result<usize>;
 
     // Keys and secrets
 
@@ -307,6 +331,9 @@ pub trait Store: Send + Sync + 'static {
     /// grants that ended before `ended_before`. Answers how many rows went: none, when there is no
     /// more to do. An expired access token goes with its successor or its grant.
     async fn purge(&self, now: Timestamp, ended_before: Timestamp, limit: usize) -> Result<usize>;
+
+    /// Deletes every address that is kept, for an operator who wants none.
+    async fn forget_addresses(&self) -> Result<()>;
 
     /// Whether it can be read and written right now.
     async fn check(&self) -> Result<()>;

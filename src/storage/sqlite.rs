@@ -18,6 +18,7 @@ mod tests;
 mod tokens;
 mod worker;
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -212,6 +213,25 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn end_grants(
+        &self,
+        account: &BareJid,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Ended> {
+        let account = account.clone();
+        self.writer
+            .run(move |db| grants::end_of_account(db, &account, None, reason, now))
+            .await
+    }
+
+    async fn touch_grant(&self, id: &GrantId, from: Option<IpAddr>, now: Timestamp) -> Result<()> {
+        let id = id.clone();
+        self.writer
+            .run(move |db| grants::touch(db, &id, from, now))
+            .await
+    }
+
     async fn holders(
         &self,
         host: &DomainPart,
@@ -248,9 +268,28 @@ impl Store for SqliteStore {
         self.lookups.run(move |db| sessions::find(db, &hash)).await
     }
 
+    async fn sessions(&self, account: &BareJid) -> Result<Vec<(TokenHash, BrowserSession)>> {
+        let account = account.clone();
+        self.lists.run(move |db| sessions::list(db, &account)).await
+    }
+
+    async fn touch_session(&self, hash: &TokenHash, now: Timestamp) -> Result<()> {
+        let hash = *hash;
+        self.writer
+            .run(move |db| sessions::touch(db, &hash, now))
+            .await
+    }
+
     async fn end_session(&self, hash: &TokenHash) -> Result<()> {
         let hash = *hash;
         self.writer.run(move |db| sessions::end(db, &hash)).await
+    }
+
+    async fn end_sessions(&self, account: &BareJid, but: Option<&TokenHash>) -> Result<usize> {
+        let (account, but) = (account.clone(), but.copied());
+        self.writer
+            .run(move |db| sessions::end_but(db, &account, but.as_ref()))
+            .await
     }
 
     async fn signing_keys(&self) -> Result<Vec<StoredKey>> {
@@ -278,6 +317,10 @@ impl Store for SqliteStore {
         self.writer
             .run(move |db| purge::purge(db, now, ended_before, limit))
             .await
+    }
+
+    async fn forget_addresses(&self) -> Result<()> {
+        self.writer.run(grants::forget_addresses).await
     }
 
     async fn check(&self) -> Result<()> {

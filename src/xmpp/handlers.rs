@@ -8,13 +8,13 @@ use xmpp_parsers::ns as xep;
 
 use super::hosts::Host;
 use super::iq::{Answer, Kind, Request};
-use super::{account, disco, introspection, ns, ping, sasl, version};
+use super::{account, cam, disco, introspection, ns, ping, sasl, version};
 use crate::oauth::Provider;
 
 /// How a request is served.
 pub(super) enum Handler {
     /// Anybody may ask; it is answered on the spot.
-    Anyone(fn(&Element) -> Answer),
+    Anyone(fn(&Asked, &Request) -> Answer),
     /// A served host may ask.
     Host(ForHost),
     /// A served host may ask, and its requests of this kind are served in the order they came in.
@@ -50,6 +50,13 @@ pub(super) fn find(kind: Kind, payload: &Element) -> Option<Handler> {
         }
         (Set, ns::ACCOUNT, "account-changed") => {
             HostInOrder(|a, h, p| Box::pin(account::changed(a, h, p)))
+        }
+        (Get | Set, ns::ACCOUNT, "client-access") => match kind {
+            Get => Host(|a, h, p| Box::pin(cam::of_module(a, h, Get, p))),
+            Set => Host(|a, h, p| Box::pin(cam::of_module(a, h, Set, p))),
+        },
+        (Set, namespace, "delegation") if ns::DELEGATION.contains(&namespace) => {
+            Host(|a, h, p| Box::pin(cam::delegated(a, h, p)))
         }
         (Get, ns::INTROSPECTION, "introspect") => {
             Introspection(|a, r| Box::pin(introspection::introspect(a, r)))

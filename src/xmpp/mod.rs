@@ -5,6 +5,7 @@
 
 mod account;
 pub mod c2s;
+mod cam;
 mod disco;
 mod fault;
 mod handlers;

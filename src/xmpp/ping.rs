@@ -1,10 +1,9 @@
 //! XEP-0199: are you there?
 
-use minidom::Element;
-
-use super::iq::Answer;
+use super::handlers::Asked;
+use super::iq::{Answer, Request};
 
 /// Yes.
-pub(super) fn ping(_: &Element) -> Answer {
+pub(super) fn ping(_: &Asked, _: &Request) -> Answer {
     Ok(None)
 }

@@ -166,7 +166,7 @@ impl Inbox for Router {
                 connection.answer(trusted, request.from, request.id, answer);
             }
             Some(Handler::Anyone(handler)) => {
-                let answer = handler(&request.payload);
+                let answer = handler(&self.asked(index), &request);
                 connection.answer(trusted, request.from, request.id, answer);
             }
             Some(Handler::Host(handler)) => {

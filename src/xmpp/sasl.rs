@@ -78,7 +78,12 @@ pub(super) async fn authenticate(asked: Asked, host: Arc<Host>, payload: Element
             .map_err(|_| fault::bad_request("the message is not base64"))?,
     };
     let ip = request.ip.as_deref().map(sayable);
-    match asked.provider.check_bearer(&host.name, &message).await {
+    let from = ip.as_deref().and_then(|ip| ip.parse().ok());
+    match asked
+        .provider
+        .check_bearer(&host.name, &message, from)
+        .await
+    {
         BearerAnswer::Success(success) => {
             info!(
                 account = %success.account, grant = %success.grant_id, ip, scope = %success.scopes,
@@ -97,7 +102,7 @@ pub(super) async fn authenticate(asked: Asked, host: Arc<Host>, payload: Element
 }
 
 /// `text` without what XML cannot say (XML 1.0 §2.2), nor a log line.
-fn sayable(text: &str) -> String {
+pub(super) fn sayable(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}'))
         .collect()

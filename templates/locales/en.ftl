@@ -38,6 +38,8 @@ login-error-too-many-seconds =
 login-error-expired = This form was open for too long. Please log in again.
 login-error-missing-username = Please enter your address.
 login-error-missing-password = Please enter your password.
+login-notice-again = Please enter your password once more, to be sure that it is you.
+login-notice-logged-out = You are logged out.
 
 ## Consent
 
@@ -90,6 +92,69 @@ code-label = Code
 code-keys = With a keyboard, press Tab to select the code, then copy it.
 code-warning = Give this code to nobody. Whoever has it can finish the login of { $client } to your account.
 
+## The account's own pages
+
+account-title = Your account
+account-heading = Your account
+account-logged-in = Logged in as
+account-log-out = Log out
+account-log-out-which = browser { $number } of the list
+account-log-out-others = Log out all other browsers
+account-log-out-all = Log out everywhere
+account-apps = Apps with access
+account-apps-text = You allowed these apps to use your account. Remove those that you no longer use or do not know.
+account-no-apps = No app has access to your account.
+account-whole = Use your whole account
+account-granted = Allowed
+account-last-used = Last used
+account-sessions = Connected as
+account-more = and { $amount } more
+account-from = from
+account-connected =
+    { $amount ->
+        [one] Connected now
+       *[other] Connected now, { $amount } times
+    }
+account-revoke = Remove access
+account-revoke-which = of { $client }
+account-revoke-all = Remove access of all apps
+account-browsers = Browsers
+account-browsers-text = Logged in to these pages with your password. Apps are not among them.
+account-this-browser = This browser
+account-browser-since = Logged in
+account-last-seen = Last seen
+account-done-app = The app has no access any more. Where it was connected, it has been disconnected.
+account-done-apps = No app has access any more. Those that were connected have been disconnected.
+account-done-browser = The browser is logged out.
+account-done-browsers = All other browsers are logged out.
+browser-on = { $browser } on { $system }
+browser-unknown = A browser
+
+revoke-title = Remove access
+revoke-heading = Remove the access of { $client }?
+revoke-all-heading = Remove the access of all apps?
+revoke-text = It is disconnected at once and cannot use your account any more, unless you allow it again.
+revoke-all-text = All apps that you allowed are disconnected at once. Apps that you gave your password to are not among them: change the password to stop those.
+revoke-keep = Keep it as it is
+
+time-now = just now
+time-minutes =
+    { $amount ->
+        [one] one minute ago
+       *[other] { $amount } minutes ago
+    }
+time-hours =
+    { $amount ->
+        [one] one hour ago
+       *[other] { $amount } hours ago
+    }
+time-days =
+    { $amount ->
+        [one] yesterday
+       *[other] { $amount } days ago
+    }
+time-date = on { $date }
+
 ## Errors
 
 error-status = Status
@@ -105,3 +170,4 @@ error-title-internal = Something went wrong on our side
 error-link-log-in = Log in again
 error-link-try-again = Try again
 error-link-back-to-app = Back to the app
+error-link-back-to-account = Back to your account

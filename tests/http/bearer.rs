@@ -15,7 +15,10 @@ async fn world() -> (World, App) {
 
 async fn check(world: &World, host: &str, message: &str) -> BearerAnswer {
     let host = DomainPart::new(host).unwrap().into_owned();
-    world.provider.check_bearer(&host, message.as_bytes()).await
+    world
+        .provider
+        .check_bearer(&host, message.as_bytes(), None)
+        .await
 }
 
 fn message(authzid: &str, token: &str) -> String {

@@ -58,7 +58,7 @@ async fn an_id_token_says_who_logged_in_when_and_for_whom() {
     });
     assert_eq!(verified(&world, &app, &tokens).await, expected);
 
-    // OIDC Core §12.2: a refresh changes neither who nor when they logged in
+    // OIDC Core §12.2: a refresh changes neither who nor when they logged in, and repeats no nonce
     world.wait(600);
     let refresh = tokens["refresh_token"].as_str().unwrap();
     let tokens = world.refresh(&app, refresh).await.json();
@@ -66,6 +66,7 @@ async fn an_id_token_says_who_logged_in_when_and_for_whom() {
     assert_eq!(claims["auth_time"], login);
     assert_eq!(claims["iat"], login + 690);
     assert_eq!(claims["sub"], expected["sub"]);
+    assert!(claims.get("nonce").is_none());
 }
 
 #[tokio::test]

@@ -43,7 +43,13 @@ async fn every_page_is_guarded() {
     let code = world.decide(&mut browser, &consent, "allow").await;
     let error = browser.get(&world.url("/oauth2/authorize")).await;
     let nowhere = browser.get(&world.url("/nowhere")).await;
-    let nothing = browser.get(&world.url("/login")).await;
+    let mut person = Http::new().with("accept", "text/html");
+    let to_account = person.get(&world.url("/login")).await;
+    world
+        .give_password(&mut person, &to_account, "alice", "wonderland")
+        .await;
+    let account = person.get(&world.url("/account")).await;
+    let revoke = person.get(&world.url("/account/apps")).await;
     for (what, page) in [
         ("login", &login),
         ("wrong password", &wrong),
@@ -51,11 +57,14 @@ async fn every_page_is_guarded() {
         ("code", &code),
         ("error", &error),
         ("not found", &nowhere),
-        ("nothing to do", &nothing),
+        ("login to the account", &to_account),
+        ("account", &account),
+        ("revoke", &revoke),
     ] {
         assert_guarded(page, what);
     }
-    assert_eq!((nowhere.status, nothing.status), (404, 404));
+    assert_eq!(nowhere.status, 404);
+    assert_eq!((account.status, revoke.status), (200, 200));
 }
 
 #[tokio::test]

@@ -197,6 +197,9 @@ impl World {
             nonce: None,
             generation: None,
             ended: None,
+            granted_from: None,
+            last_used_at: NOW,
+            last_used_from: None,
         };
         let expires_at = NOW + Duration::from_secs(3600);
         let code = AuthorizationCode {
@@ -211,6 +214,7 @@ impl World {
             generation: None,
             issued_at: NOW,
             expires_at,
+            granted_from: None,
         };
         let pair = Pair {
             access: TokenHash::of(token),
@@ -219,6 +223,7 @@ impl World {
             refresh: None,
             refresh_expires_at: None,
             issued_at: NOW,
+            issued_to: None,
         };
         let hash = TokenHash::of(&format!("code of {id}"));
         let session = BrowserSession {
@@ -226,6 +231,9 @@ impl World {
             auth_time: code.auth_time,
             generation: None,
             expires_at: code.expires_at,
+            last_seen_at: NOW,
+            from: None,
+            user_agent: None,
         };
         self.store.save_session(&hash, &session).await.unwrap();
         assert!(self.store.save_code(&hash, &code, &hash).await.unwrap());

@@ -7,6 +7,7 @@ use crate::support::prosody::{ADMIN, ALICE, BOB, User};
 use crate::support::release::servers;
 use crate::support::server::{Server, Wish};
 use crate::support::wait::until;
+use xmpp_oauth::xmpp::c2s::Bearer;
 
 const SCOPE: &str = "openid xmpp:client:normal";
 const WRONG: User<'_> = User {
@@ -74,16 +75,20 @@ async fn a_password_is_asked_about_over_the_link_and_as_a_client() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_never_taken_for_a_wrong_password() {
     for release in servers() {
-        let site = Site::start(release).await;
-        site.server.signal(Signal::STOP);
-        let page = site.page_after(ALICE).await;
-        site.server.signal(Signal::CONT);
-        assert_eq!(page.status, 503, "{release}: {}", page.text());
-        assert!(
-            page.text().contains("try again"),
-            "{release}: {}",
-            page.text()
-        );
+        for way in ["module", "starttls"] {
+            let server = Wish::of(release).start().await;
+            let more = match way {
+                "module" => String::new(),
+                tls => c2s(tls, &server),
+            };
+            let site = Site::on(server, &more).await;
+            site.server.signal(Signal::STOP);
+            let page = site.page_after(ALICE).await;
+            site.server.signal(Signal::CONT);
+            let text = page.text();
+            assert_eq!(page.status, 503, "{release}, {way}: {text}");
+            assert!(text.contains("try again"), "{release}, {way}: {text}");
+        }
     }
 }
 
@@ -139,6 +144,36 @@ async fn a_changed_password_and_a_removed_account_end_what_was_granted() {
             },
         )
         .await;
+        let said = site.show(&others.access).await;
+        assert!(!matches!(said, Ok(Bearer::Success)), "{release}: {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_account_ends_what_was_granted_and_lets_nobody_in() {
+    for release in servers() {
+        let wish = Wish::of(release);
+        if !wish.can_disable() {
+            continue;
+        }
+        let site = Site::with(wish, "").await;
+        let tokens = site.tokens(SCOPE).await;
+        let (mut chat, _) = site.session(&tokens.access).await;
+        let from = site.program.log().len();
+        site.server.disable_user("alice@localhost").await;
+        ended(&mut chat).await;
+        site.program
+            .wait_log("the server says that an account has changed", from)
+            .await;
+        until("the grant to end", LIMIT, async || {
+            let said = site.show(&tokens.access).await;
+            (!matches!(said, Ok(Bearer::Success))).then_some(())
+        })
+        .await;
+        let answer = site.refresh(&tokens.client_id, &tokens.refresh).await;
+        assert_eq!(answer.status, 400, "{release}");
+        let page = site.page_after(ALICE).await;
+        assert!(page.text().contains("role=\"alert\""), "{release}");
     }
 }
 

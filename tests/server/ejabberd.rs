@@ -203,28 +203,6 @@ async fn a_second_connection_of_the_component_is_refused_while_the_first_is_well
 }
 
 #[tokio::test]
-async fn a_ban_ends_what_was_granted() {
-    for release in ejabberds() {
-        let site = Site::start(release).await;
-        let tokens = site.tokens(SCOPE).await;
-        let (mut chat, _) = site.session(&tokens.access).await;
-        let from = site.program.log().len();
-        ejabberd(&site).ban(ALICE.name, ALICE.host).await;
-        ended(&mut chat).await;
-        site.program
-            .wait_log("the server says that an account has changed", from)
-            .await;
-        until("the grant to end", LIMIT, async || {
-            let said = site.show(&tokens.access).await;
-            (!matches!(said, Ok(Bearer::Success))).then_some(())
-        })
-        .await;
-        let answer = site.refresh(&tokens.client_id, &tokens.refresh).await;
-        assert_eq!(answer.status, 400, "{release}");
-    }
-}
-
-#[tokio::test]
 async fn a_crowd_logs_in_at_once() {
     for release in ejabberds() {
         let site = Site::start(release).await;

@@ -246,3 +246,12 @@ fn processes_of(folder: &Path) -> Vec<String> {
         .filter(|command| command.contains(folder))
         .collect()
 }
+
+#[tokio::test]
+#[should_panic(expected = "image-alt")]
+async fn a_page_that_a_screen_reader_cannot_read_does_not_pass() {
+    let browser = Browser::start(Look::DESKTOP).await;
+    let page = "<!doctype html><html lang=en><title>A page</title><main><h1>A page</h1><img src=x>";
+    browser.goto(&format!("data:text/html,{page}")).await;
+    browser.look_at("harness").await;
+}

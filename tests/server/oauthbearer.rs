@@ -1,5 +1,7 @@
 //! OAUTHBEARER beside the host's own mechanisms.
 
+use std::time::Duration;
+
 use crate::site::{LIMIT, Site, ask, condition, wait_for};
 use crate::support::prosody::{ALICE, ALICE_ELSEWHERE, BOB, HOST, OTHER_HOST};
 use crate::support::release::servers;
@@ -169,6 +171,9 @@ async fn where_tls_is_wanted_no_token_crosses_the_open() {
     }
 }
 
+/// The modules' time-out, and time for a slow machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 #[tokio::test]
 async fn with_the_component_away_passwords_go_on_and_tokens_have_to_wait() {
     for release in servers() {
@@ -176,7 +181,8 @@ async fn with_the_component_away_passwords_go_on_and_tokens_have_to_wait() {
         let tokens = site.tokens(SCOPE).await;
         site.program.kill9();
         assert!(site.knows(ALICE).await, "{release}");
-        let said = site.show(&tokens.access).await;
+        let said = tokio::time::timeout(PATIENCE, site.show(&tokens.access)).await;
+        let said = said.expect("an answer within the module's time-out");
         assert!(
             matches!(&said, Err(C2sError::Refused(why)) if why == "temporary-auth-failure"),
             "{release}: {said:?}"
@@ -193,7 +199,7 @@ async fn with_the_component_away_passwords_go_on_and_tokens_have_to_wait() {
 }
 
 /// A session that could be resumed, its connection gone; its id.
-async fn hibernated(site: &Site, token: &str) -> String {
+pub(crate) async fn hibernated(site: &Site, token: &str) -> String {
     let (mut chat, _) = site.session(token).await;
     chat.send_raw(b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
         .await
@@ -206,7 +212,7 @@ async fn hibernated(site: &Site, token: &str) -> String {
 }
 
 /// What the server says to a resumption by this token (XEP-0198 §5).
-async fn resume(site: &Site, token: &str, id: &str) -> String {
+pub(crate) async fn resume(site: &Site, token: &str, id: &str) -> String {
     let mut client = site.connect().await;
     assert_eq!(
         client.oauthbearer(None, Some(token)).await.unwrap(),

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpStream;
+
 use crate::answers::parameter;
 use crate::site::{LIMIT, Site, Tokens, ended};
 use crate::support::child::Signal;
@@ -88,8 +90,15 @@ async fn the_link_is_back_within_two_seconds_of_the_servers_listening() {
         site.server.stop().await;
         site.program.wait_log("the link is down", 0).await;
         let from = site.program.log().len();
-        site.server.start().await;
-        let since = Instant::now();
+        let port = site.server.component();
+        let listening = async {
+            until("the server to listen", LIMIT, async || {
+                TcpStream::connect(port).await.ok()
+            })
+            .await;
+            Instant::now()
+        };
+        let (since, ()) = tokio::join!(listening, site.server.start());
         site.program.wait_log("the link is up", from).await;
         assert!(
             since.elapsed() < Duration::from_secs(2),
@@ -116,6 +125,25 @@ async fn what_was_revoked_while_the_server_was_stopped_ends_when_it_goes_on() {
         site.program.ready().await;
         ended(&mut chat).await;
         assert!(!site.logs_in(&tokens.access).await, "{release}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_revoked_while_the_server_was_away_is_worthless_when_it_is_back() {
+    for release in servers() {
+        let mut site = Site::start(release).await;
+        let (revoked, other) = (site.tokens(SCOPE).await, site.tokens(SCOPE).await);
+        assert!(site.logs_in(&revoked.access).await, "{release}");
+        site.server.stop().await;
+        site.program.wait_log("the link is down", 0).await;
+        site.revoke(&revoked).await;
+        site.program.kill9();
+        site.program.spawn();
+        let from = site.program.log().len();
+        site.server.start().await;
+        site.linked(from).await;
+        assert!(!site.logs_in(&revoked.access).await, "{release}");
+        assert!(site.logs_in(&other.access).await, "{release}");
     }
 }
 

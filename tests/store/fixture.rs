@@ -78,6 +78,9 @@ pub(crate) fn grant(name: &str) -> Grant {
         nonce: Some("n-1".to_owned()),
         generation: Some(Generation::new("1")),
         ended: None,
+        granted_from: None,
+        last_used_at: NOW,
+        last_used_from: None,
     }
 }
 
@@ -98,6 +101,7 @@ pub(crate) fn code(grant: &Grant) -> AuthorizationCode {
         generation: grant.generation.clone(),
         issued_at: NOW,
         expires_at: NOW + MINUTE,
+        granted_from: None,
     }
 }
 
@@ -110,6 +114,7 @@ pub(crate) fn pair(name: &str) -> Pair {
         refresh: Some(hash(&format!("r-{name}"))),
         refresh_expires_at: None,
         issued_at: NOW,
+        issued_to: None,
     }
 }
 
@@ -120,6 +125,9 @@ pub(crate) fn session() -> BrowserSession {
         auth_time: NOW,
         generation: Some(Generation::new("1")),
         expires_at: NOW + DAY,
+        last_seen_at: NOW,
+        from: None,
+        user_agent: None,
     }
 }
 
@@ -130,6 +138,9 @@ pub(crate) async fn save_code(store: &Shared, name: &TokenHash, code: &Authoriza
         auth_time: code.auth_time,
         generation: code.generation.clone(),
         expires_at: code.expires_at,
+        last_seen_at: NOW,
+        from: None,
+        user_agent: None,
     };
     let cookie = hash("a cookie");
     store.save_session(&cookie, &session).await.unwrap();

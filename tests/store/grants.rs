@@ -1,5 +1,7 @@
 //! Grants, their end, and who holds them.
 
+use std::net::IpAddr;
+
 use jid::BareJid;
 use xmpp_oauth::model::{ClientId, EndReason, Generation, Grant, GrantId};
 use xmpp_oauth::storage::{Ended, GrantFilter, Holder, Redeemed};
@@ -214,6 +216,95 @@ pub(crate) async fn holders_are_listed_by_host_page_by_page(store: Shared) {
     assert_eq!(second, pages[2..]);
     let after = &second[0].account;
     assert_eq!(store.holders(&host, Some(after), 2).await.unwrap(), []);
+}
+
+pub(crate) async fn an_account_can_lose_its_grants_and_codes_alone(store: Shared) {
+    let alices = with_grant(&store).await;
+    let bobs = grant_of("bob", "bob@example.com");
+    give(&store, &bobs, &pair("bob")).await;
+    save_code(&store, &hash("waiting"), &code(&grant("waiting"))).await;
+    store.save_session(&hash("s"), &session()).await.unwrap();
+    let reason = EndReason::OwnerRevoked;
+    let ended = store.end_grants(&alices.account, reason, NOW).await;
+    assert_eq!(
+        ended.unwrap().grants,
+        [(alices.account.clone(), alices.id.clone())]
+    );
+    assert!(!is_live(&store, &alices).await);
+    assert_eq!(store.code(&hash("waiting")).await.unwrap(), None);
+    assert!(is_live(&store, &bobs).await);
+    assert!(store.session(&hash("s")).await.unwrap().is_some());
+}
+
+pub(crate) async fn a_use_is_recorded_and_never_an_earlier_one(store: Shared) {
+    let grant = with_grant(&store).await;
+    let home: IpAddr = "2001:db8::1".parse().unwrap();
+    let later = NOW + 2 * MINUTE;
+    for (at, from) in [
+        (later, Some(home)),
+        (NOW + MINUTE, None),
+        (later + MINUTE, None),
+    ] {
+        store.touch_grant(&grant.id, from, at).await.unwrap();
+    }
+    let stored = store.grant(&grant.id).await.unwrap().unwrap();
+    assert_eq!(stored.last_used_at, later + MINUTE);
+    assert_eq!(stored.last_used_from, Some(home));
+    let reason = EndReason::OwnerRevoked;
+    store.end_grant(&grant.id, reason, later).await.unwrap();
+    store
+        .touch_grant(&grant.id, None, later + 2 * MINUTE)
+        .await
+        .unwrap();
+    let ended = store.grant(&grant.id).await.unwrap().unwrap();
+    assert_eq!(ended.last_used_at, later + MINUTE);
+}
+
+pub(crate) async fn tokens_that_are_handed_out_are_a_use_from_there(store: Shared) {
+    let (here, there) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+    let mut grant = grant("1");
+    grant.granted_from = Some("192.0.2.9".parse().unwrap());
+    let mut first = pair("0");
+    first.issued_to = Some(here);
+    give(&store, &grant, &first).await;
+    let stored = store.grant(&grant.id).await.unwrap().unwrap();
+    assert_eq!(stored.granted_from, grant.granted_from);
+    assert_eq!(
+        (stored.last_used_at, stored.last_used_from),
+        (NOW, Some(here))
+    );
+    let mut second = pair("1");
+    (second.issued_to, second.issued_at) = (Some(there), NOW + MINUTE);
+    store
+        .rotate_refresh_token(&hash("r-0"), &second, NOW + MINUTE)
+        .await
+        .unwrap();
+    let stored = store.grant(&grant.id).await.unwrap().unwrap();
+    assert_eq!(
+        (stored.last_used_at, stored.last_used_from),
+        (NOW + MINUTE, Some(there))
+    );
+}
+
+pub(crate) async fn where_things_came_from_can_be_forgotten(store: Shared) {
+    let from = Some("192.0.2.1".parse().unwrap());
+    let mut grant = grant("1");
+    grant.granted_from = from;
+    let mut first = pair("0");
+    first.issued_to = from;
+    give(&store, &grant, &first).await;
+    let mut waiting = code(&grant);
+    waiting.granted_from = from;
+    save_code(&store, &hash("waiting"), &waiting).await;
+    let mut browser = session();
+    browser.from = from;
+    store.save_session(&hash("s"), &browser).await.unwrap();
+    store.forget_addresses().await.unwrap();
+    let stored = store.grant(&grant.id).await.unwrap().unwrap();
+    assert_eq!((stored.granted_from, stored.last_used_from), (None, None));
+    let code = store.code(&hash("waiting")).await.unwrap().unwrap();
+    assert_eq!(code.granted_from, None);
+    assert_eq!(store.session(&hash("s")).await.unwrap().unwrap().from, None);
 }
 
 fn grant_of(name: &str, account: &str) -> Grant {

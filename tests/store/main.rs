@@ -80,10 +80,16 @@ conformance! {
         a_changed_account_loses_all_but_its_new_generation
         a_deleted_account_loses_everything
         an_account_of_a_changed_generation_loses_its_codes_too
+        an_account_can_lose_its_grants_and_codes_alone
+        a_use_is_recorded_and_never_an_earlier_one
+        tokens_that_are_handed_out_are_a_use_from_there
+        where_things_came_from_can_be_forgotten
         holders_are_listed_by_host_page_by_page;
     sessions:
         a_session_reads_as_it_was_saved
-        an_ended_session_is_gone;
+        an_ended_session_is_gone
+        sessions_are_listed_by_account_newest_first
+        all_sessions_of_an_account_end_but_one;
     keys:
         a_new_signing_key_retires_those_of_its_algorithm
         a_secret_is_made_once

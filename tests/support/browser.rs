@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustix::process::geteuid;
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::child::{Guarded, read_log, unshared};
+use super::npm;
 use super::wait::{START, until};
 
 /// What the page sees of the device.
@@ -31,8 +33,21 @@ impl Look {
         dark: false,
     };
 
-    pub(crate) fn dark(self) -> Self {
+    /// All that the pages are made for.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::DESKTOP,
+        Self::DESKTOP.dark(),
+        Self::PHONE,
+        Self::PHONE.dark(),
+    ];
+
+    pub(crate) const fn dark(self) -> Self {
         Self { dark: true, ..self }
+    }
+
+    fn name(self) -> String {
+        let scheme = if self.dark { "dark" } else { "light" };
+        format!("{}-{scheme}", self.width)
     }
 }
 
@@ -126,6 +141,54 @@ impl Browser {
         let png = self.client.screenshot().await.expect("a screenshot");
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, png).expect("write the screenshot");
+    }
+
+    /// Waits until something that this selector finds is there.
+    pub(crate) async fn find(&self, css: &str) -> Element {
+        let found = self.client.wait().at_most(START);
+        let found = found.for_element(Locator::Css(css)).await;
+        found.unwrap_or_else(|error| panic!("{css}: {error}"))
+    }
+
+    pub(crate) async fn click(&self, css: &str) {
+        self.find(css).await.click().await.expect("a click");
+    }
+
+    pub(crate) async fn type_into(&self, css: &str, text: &str) {
+        self.find(css)
+            .await
+            .send_keys(text)
+            .await
+            .expect("keys pressed");
+    }
+
+    /// Holds the page that it shows against what every page owes: it needs no scrolling sideways, and axe-core
+    /// (the rules of WCAG 2.2 up to AA, and its advice) finds nothing. Leaves a picture of it.
+    pub(crate) async fn look_at(&self, page: &str) {
+        let name = format!("{page}-{}", self.look.name());
+        let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        self.screenshot(&pictures.join(format!("{name}.png"))).await;
+
+        let wide = "return document.documentElement.scrollWidth > innerWidth";
+        let is_wide = self.client.execute(wide, Vec::new()).await;
+        assert_eq!(
+            is_wide.expect("a script"),
+            false,
+            "{name} is wider than the screen"
+        );
+
+        let axe = npm::folder().join("node_modules/axe-core/axe.min.js");
+        let axe = std::fs::read_to_string(axe).expect("axe-core");
+        let loaded = self.client.execute(&axe, Vec::new()).await;
+        loaded.expect("axe-core to load");
+        let run = "const done = arguments[0]; \
+                   const told = (found) => `${found.id}: ${found.nodes.map((node) => node.html).join(' ')}`; \
+                   axe.run().then((seen) => done({ found: seen.violations.map(told), passed: seen.passes.length }))";
+        let seen = self.client.execute_async(run, Vec::new()).await;
+        let seen = seen.expect("axe-core to run");
+        assert_eq!(seen["found"], json!([]), "{name}");
+        let passed = seen["passed"].as_u64().unwrap_or_default();
+        assert!(passed > 5, "{name}: axe-core looked at nothing: {seen}");
     }
 }
 

@@ -67,6 +67,11 @@ impl Wish {
         self.release.is_prosody() || self.is_new()
     }
 
+    /// Whether the release can disable an account at all: Debian 12's Prosody cannot.
+    pub(crate) fn can_disable(self) -> bool {
+        !self.release.is_prosody() || self.is_new()
+    }
+
     /// Whether it gives out FAST tokens: Debian 12's Prosody fails when it is asked for one.
     pub(crate) fn has_fast(self) -> bool {
         self.has_sasl2 && self.is_new()
@@ -186,6 +191,14 @@ impl Server {
         match (self, jid.split_once('@')) {
             (Self::Prosody(server), _) => server.delete_user(jid).await,
             (Self::Ejabberd(server), Some((name, host))) => server.delete_user(name, host).await,
+            (Self::Ejabberd(_), None) => panic!("{jid} is no account"),
+        }
+    }
+
+    pub(crate) async fn disable_user(&self, jid: &str) {
+        match (self, jid.split_once('@')) {
+            (Self::Prosody(server), _) => server.disable_user(jid).await,
+            (Self::Ejabberd(server), Some((name, host))) => server.ban(name, host).await,
             (Self::Ejabberd(_), None) => panic!("{jid} is no account"),
         }
     }

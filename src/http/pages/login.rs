@@ -17,12 +17,35 @@ pub struct LoginPage {
     pub jid: Option<String>,
     /// The hosts whose accounts may log in. With exactly one, the localpart is enough.
     pub hosts: Vec<String>,
+    /// Why it is shown, where that is not plain.
+    pub notice: Option<LoginNotice>,
     /// Why the last try failed.
     #[serde(skip)]
     pub error: Option<LoginError>,
     /// The app that asks, if one does.
     #[serde(skip)]
     pub client: Option<ClientView>,
+}
+
+/// Why the login page is shown. Serialises as the text's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum LoginNotice {
+    /// Somebody is logged in, and what they want to do asks for the password again.
+    #[serde(rename = "login-notice-again")]
+    Again,
+    /// They have just logged out.
+    #[serde(rename = "login-notice-logged-out")]
+    LoggedOut,
+}
+
+impl LoginNotice {
+    /// Makes the login page say [`Self::LoggedOut`].
+    pub const LOGGED_OUT_QUERY: &'static str = "notice=logged-out";
+
+    /// What the value of `notice` in the page's address stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        (word == "logged-out").then_some(Self::LoggedOut)
+    }
 }
 
 /// Why a login failed, as far as the person is told.
@@ -149,6 +172,7 @@ mod tests {
             jid: Some(jid.into()),
             hosts: hosts.iter().map(|it| (*it).to_owned()).collect(),
             error,
+            notice: None,
             client: None,
         }
     }

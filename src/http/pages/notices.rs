@@ -69,6 +69,9 @@ pub enum LinkText {
     /// To the app, with the error.
     #[serde(rename = "error-link-back-to-app")]
     BackToApp,
+    /// To the account's page.
+    #[serde(rename = "error-link-back-to-account")]
+    BackToAccount,
 }
 
 /// The page that shows a code to copy into the app (out-of-band redirect).

@@ -2,9 +2,12 @@
 //! with when they are read.
 
 use super::{
-    ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, ErrorPage,
-    ErrorTitle, LinkText, LoginError, LoginPage, MissingField, ScopeView, SendsTo, SwitchAccount,
+    AccountPage, AppView, BrowserView, ClientKind, ClientMetadata, ClientView, CodePage,
+    ConsentPage, Done, ErrorLink, ErrorPage, ErrorTitle, FormView, LinkText, LoginError,
+    LoginNotice, LoginPage, MissingField, Moment, RevokePage, ScopeView, SendsTo, SwitchAccount,
+    browser_name,
 };
+use crate::clock::Timestamp;
 
 fn full_client() -> ClientView {
     ClientView::new(&ClientMetadata {
@@ -34,7 +37,12 @@ pub(super) fn login() -> Vec<LoginPage> {
         jid: None,
         hosts: vec!["example.com".into()],
         error: None,
+        notice: None,
         client: None,
+    };
+    let noticed = |notice| LoginPage {
+        notice: Some(notice),
+        ..bare.clone()
     };
     let full = |error| LoginPage {
         jid: Some("alice@example.com".into()),
@@ -51,6 +59,8 @@ pub(super) fn login() -> Vec<LoginPage> {
         full(LoginError::Expired),
         full(LoginError::Missing(MissingField::Username)),
         full(LoginError::Missing(MissingField::Password)),
+        noticed(LoginNotice::Again),
+        noticed(LoginNotice::LoggedOut),
         bare,
     ]
 }
@@ -125,7 +135,12 @@ pub(super) fn error() -> Vec<ErrorPage> {
         Unavailable,
         Internal,
     ];
-    let links = [LinkText::LogIn, LinkText::TryAgain, LinkText::BackToApp];
+    let links = [
+        LinkText::LogIn,
+        LinkText::TryAgain,
+        LinkText::BackToApp,
+        LinkText::BackToAccount,
+    ];
     let bare_ones = titles.into_iter().map(bare);
     bare_ones.chain(links.into_iter().map(full)).collect()
 }
@@ -140,5 +155,85 @@ pub(super) fn code() -> Vec<CodePage> {
             client: bare_client(),
             code: "xoc_sample".into(),
         },
+    ]
+}
+
+fn app(client: ClientView, scopes: &[&str], sessions: &[&str]) -> AppView {
+    let now = Timestamp::from_unix(1_800_000_000);
+    let ago = |seconds: i64| Moment::new(Timestamp::from_unix(1_800_000_000 - seconds), now);
+    AppView {
+        client,
+        revoke: "/account/apps/sample".into(),
+        scopes: scopes.iter().map(|it| ScopeView::new(it)).collect(),
+        sessions: sessions.iter().map(|it| (*it).to_owned()).collect(),
+        granted: ago(90 * 86_400),
+        granted_from: (!sessions.is_empty()).then(|| "192.0.2.1".into()),
+        last_used: ago(3 * 86_400),
+        last_used_from: (!sessions.is_empty()).then(|| "2001:db8::1".into()),
+    }
+}
+
+fn form(action: &str) -> FormView {
+    FormView {
+        action: action.into(),
+        ticket: "ticket".into(),
+    }
+}
+
+fn browser(agent: &str, seconds: i64, is_other: bool) -> BrowserView {
+    let now = Timestamp::from_unix(1_800_000_000);
+    let moment = Moment::new(Timestamp::from_unix(1_800_000_000 - seconds), now);
+    BrowserView {
+        name: browser_name(agent),
+        logged_in: moment.clone(),
+        last_seen: moment,
+        from: is_other.then(|| "192.0.2.1".into()),
+        log_out: is_other.then(|| form("/account/browsers/sample")),
+    }
+}
+
+pub(super) fn account() -> Vec<AccountPage> {
+    let bare = AccountPage {
+        account: "alice@example.com".into(),
+        done: None,
+        apps: Vec::new(),
+        revoke_all: "/account/apps",
+        browsers: vec![browser("", 0, false)],
+        log_out: form("/account/logout"),
+        log_out_all: form("/account/browsers"),
+    };
+    let full = |done| AccountPage {
+        done: Some(done),
+        apps: vec![
+            app(full_client(), &["xmpp", "other"], &["phone", "desk"]),
+            app(bare_client(), &["openid"], &[]),
+        ],
+        browsers: vec![
+            browser("Firefox/1 (Linux)", 30, false),
+            browser("Chrome/1", 120, true),
+            browser("Linux", 7200, true),
+        ],
+        ..bare.clone()
+    };
+    let done = [
+        Done::AppRevoked,
+        Done::AllRevoked,
+        Done::BrowserLoggedOut,
+        Done::BrowsersLoggedOut,
+    ];
+    done.map(full).into_iter().chain([bare.clone()]).collect()
+}
+
+pub(super) fn revoke() -> Vec<RevokePage> {
+    let page = |app| RevokePage {
+        account: "alice@example.com".into(),
+        app,
+        form: form("/account/apps"),
+        back: "/account",
+    };
+    vec![
+        page(Some(app(full_client(), &["xmpp", "other"], &["phone"]))),
+        page(Some(app(bare_client(), &["openid"], &[]))),
+        page(None),
     ]
 }

@@ -26,6 +26,10 @@ fn every_page(pages: &Pages) -> Vec<String> {
     let consent = samples::consent();
     let error = samples::error();
     let code = samples::code();
+    let account = samples::account();
+    let revoke = samples::revoke();
+    let account = account.iter().map(|it| pages.render_account(it, &en));
+    let revoke = revoke.iter().map(|it| pages.render_revoke(it, &en));
     let login = login.iter().map(|it| pages.render_login(it, &en));
     let consent = consent.iter().map(|it| pages.render_consent(it, &en));
     let error = error.iter().map(|it| pages.render_error(it, &en));
@@ -34,6 +38,8 @@ fn every_page(pages: &Pages) -> Vec<String> {
         .chain(consent)
         .chain(error)
         .chain(code)
+        .chain(account)
+        .chain(revoke)
         .collect::<Result<_, _>>()
         .unwrap()
 }
@@ -224,6 +230,7 @@ fn every_text_that_a_template_names_exists_and_every_text_is_used() {
     let languages = texts::languages(&[]).unwrap();
     let mut code = String::new();
     for source in [
+        include_str!("account.rs"),
         include_str!("login.rs"),
         include_str!("consent.rs"),
         include_str!("notices.rs"),

@@ -1,5 +1,7 @@
 //! A code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
+use std::net::IpAddr;
+
 use crate::model::{AuthorizationCode, Client, Grant};
 use crate::oauth::authorize::is_pkce_text;
 use crate::oauth::token::Issued;
@@ -11,6 +13,7 @@ pub(in crate::oauth) async fn authorization_code(
     provider: &Provider,
     client: &Client,
     params: &Params,
+    from: IpAddr,
 ) -> Result<Issued, OauthError> {
     let code = params
         .get("code")
@@ -45,9 +48,12 @@ pub(in crate::oauth) async fn authorization_code(
         nonce: record.nonce,
         generation: record.generation,
         ended: None,
+        granted_from: record.granted_from,
+        last_used_at: now,
+        last_used_from: None,
     };
     let with_refresh = provider.gives_refresh_token(client, &record.scopes);
-    let pair = provider.new_pair(record.scopes, with_refresh);
+    let pair = provider.new_pair(record.scopes, with_refresh, from);
     match provider
         .store
         .redeem_code(&hash, client, &grant, &pair.stored, now)

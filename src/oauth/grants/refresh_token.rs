@@ -1,6 +1,8 @@
 //! A refresh token for a new pair (RFC 6749 §6), rotated at each use (RFC 9700 §4.14.2).
 
-use crate::model::{Client, RefreshToken, ScopeSet};
+use std::net::IpAddr;
+
+use crate::model::{Client, Grant, RefreshToken, ScopeSet};
 use crate::oauth::token::Issued;
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::TokenHash;
@@ -10,6 +12,7 @@ pub(in crate::oauth) async fn refresh_token(
     provider: &Provider,
     client: &Client,
     params: &Params,
+    from: IpAddr,
 ) -> Result<Issued, OauthError> {
     let token = params
         .get("refresh_token")
@@ -39,7 +42,7 @@ pub(in crate::oauth) async fn refresh_token(
         .check_account(&grant.account, grant.generation.as_ref())
         .await?;
 
-    let pair = provider.new_pair(scopes, true);
+    let pair = provider.new_pair(scopes, true, from);
     match provider
         .store
         .rotate_refresh_token(&hash, &pair.stored, now)
@@ -48,10 +51,12 @@ pub(in crate::oauth) async fn refresh_token(
         Rotation::Rotated { superseded } => {
             provider.forget_tokens(&superseded);
             tracing::info!(account = %record.grant.account, grant = %record.grant.id, "refreshed");
-            Ok(Issued {
-                grant: record.grant,
-                pair,
-            })
+            // OIDC Core §12.2: the id_token of a refresh bears no nonce
+            let grant = Grant {
+                nonce: None,
+                ..record.grant
+            };
+            Ok(Issued { grant, pair })
         }
         Rotation::Reused(ended) => {
             tracing::warn!(

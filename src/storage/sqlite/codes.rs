@@ -22,8 +22,8 @@ pub(super) fn save(
         db,
         "INSERT INTO codes (hash, grant_id, client_id, host, localpart, scopes, redirect_uri,
              challenge_method, challenge, nonce, auth_time, generation, issued_at, expires_at,
-             gone_at)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14
+             gone_at, granted_from)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?16
          WHERE EXISTS (SELECT 1 FROM browser_sessions
                        WHERE hash = ?15 AND host = ?4 AND localpart = ?5)",
         (
@@ -42,6 +42,7 @@ pub(super) fn save(
             code.issued_at.as_unix(),
             code.expires_at.as_unix(),
             session.as_bytes(),
+            code.granted_from.map(|from| from.to_string()),
         ),
     )
     .map(|saved| saved > 0)
@@ -51,7 +52,7 @@ pub(super) fn find(db: &Connection, hash: &TokenHash) -> Result<Option<Authoriza
     rows::find(
         db,
         "SELECT grant_id, client_id, host, localpart, scopes, redirect_uri, challenge_method,
-             challenge, nonce, auth_time, generation, issued_at, expires_at
+             challenge, nonce, auth_time, generation, issued_at, expires_at, granted_from
          FROM codes WHERE hash = ?",
         [hash.as_bytes()],
         code,
@@ -123,6 +124,7 @@ fn code(row: &Row<'_>) -> Result<AuthorizationCode> {
         generation: rows::generation(row, 10)?,
         issued_at: rows::moment(row, 11)?,
         expires_at: rows::moment(row, 12)?,
+        granted_from: rows::address(row, 13)?,
     })
 }
 

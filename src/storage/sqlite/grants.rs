@@ -1,5 +1,7 @@
 //! Grants, their end, and what the server has still to be told of it.
 
+use std::net::IpAddr;
+
 use jid::{BareJid, DomainPart};
 use rusqlite::{Connection, Row};
 
@@ -81,8 +83,9 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
     rows::change(
         db,
         "INSERT INTO grants (grant_id, host, localpart, client_no, client_name, scopes, created_at,
-             auth_time, nonce, generation, ended_at, end_reason)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             auth_time, nonce, generation, ended_at, end_reason, granted_from, last_used_at,
+             last_used_from)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             grant.id.as_str(),
             grant.account.domain().as_str(),
@@ -96,6 +99,9 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
             grant.generation.as_ref().map(Generation::as_str),
             grant.ended.map(|(at, _)| at.as_unix()),
             grant.ended.map(|(_, reason)| reason.as_str()),
+            grant.granted_from.map(|from| from.to_string()),
+            grant.last_used_at.as_unix(),
+            grant.last_used_from.map(|from| from.to_string()),
         ),
     )?;
     Ok(db.last_insert_rowid())
@@ -150,7 +156,19 @@ pub(super) fn end_account(
     let (host, localpart) = (account.domain().as_str(), rows::localpart(account));
     let unless = unless.map(Generation::as_str);
     sessions::end_account(db, host, localpart, unless)?;
-    // Consent that was given before and has not been fetched yet ends with the rest.
+    end_of_account(db, account, unless, reason, now)
+}
+
+/// Ends an account's grants, but those of the generation `unless` and of none. Consent that was given
+/// before and has not been fetched yet ends with them.
+pub(super) fn end_of_account(
+    db: &Connection,
+    account: &BareJid,
+    unless: Option<&str>,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Ended> {
+    let (host, localpart) = (account.domain().as_str(), rows::localpart(account));
     rows::change(
         db,
         "DELETE FROM codes WHERE host = ?1 AND localpart = ?2 AND consumed_at IS NULL
@@ -207,6 +225,39 @@ pub(super) fn end_all(
         ended.grants.push((grant.account, grant.id));
     }
     Ok(ended)
+}
+
+/// Records a use, unless a later one was recorded.
+pub(super) fn touch(
+    db: &Connection,
+    id: &GrantId,
+    from: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<()> {
+    rows::change(
+        db,
+        "UPDATE grants SET last_used_at = ?2, last_used_from = ifnull(?3, last_used_from)
+         WHERE grant_id = ?1 AND last_used_at < ?2 AND ended_at IS NULL",
+        (
+            id.as_str(),
+            now.as_unix(),
+            from.map(|from| from.to_string()),
+        ),
+    )
+    .map(drop)
+}
+
+/// Forgets where everything came from.
+pub(super) fn forget_addresses(db: &Connection) -> Result<()> {
+    for sql in [
+        "UPDATE grants SET granted_from = NULL, last_used_from = NULL
+         WHERE granted_from IS NOT NULL OR last_used_from IS NOT NULL",
+        "UPDATE codes SET granted_from = NULL WHERE granted_from IS NOT NULL",
+        "UPDATE browser_sessions SET address = NULL WHERE address IS NOT NULL",
+    ] {
+        rows::change(db, sql, [])?;
+    }
+    Ok(())
 }
 
 pub(super) fn holders(

@@ -1,5 +1,7 @@
 //! From rows to records, and the few ways in which statements are run.
 
+use std::net::IpAddr;
+
 use jid::{BareJid, DomainPart, NodePart};
 use rusqlite::{Connection, Params, Row};
 
@@ -77,6 +79,13 @@ pub(super) fn generation(row: &Row<'_>, at: usize) -> Result<Option<Generation>>
     Ok(row.get::<_, Option<String>>(at)?.map(Generation::new))
 }
 
+/// An address that may be missing.
+pub(super) fn address(row: &Row<'_>, at: usize) -> Result<Option<IpAddr>> {
+    row.get::<_, Option<String>>(at)?
+        .map(|address| parse(&address))
+        .transpose()
+}
+
 /// An account from its host and the localpart behind it.
 pub(super) fn account(row: &Row<'_>, at: usize) -> Result<BareJid> {
     let host: DomainPart = parse(text(row, at)?)?;
@@ -95,13 +104,14 @@ pub(super) fn localpart(account: &BareJid) -> &str {
 macro_rules! grant_columns {
     () => {
         "g.grant_id, g.host, g.localpart, c.client_id, g.client_name, g.scopes, g.created_at,
-         g.auth_time, g.nonce, g.generation, g.ended_at, g.end_reason"
+         g.auth_time, g.nonce, g.generation, g.ended_at, g.end_reason, g.granted_from,
+         g.last_used_at, g.last_used_from"
     };
 }
 pub(super) use grant_columns;
 
 /// How many columns that is.
-pub(super) const GRANT_COLUMNS: usize = 12;
+pub(super) const GRANT_COLUMNS: usize = 15;
 
 /// A grant, from the columns of [`grant_columns`].
 pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
@@ -124,6 +134,9 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
         nonce: row.get(8)?,
         generation: generation(row, 9)?,
         ended,
+        granted_from: address(row, 12)?,
+        last_used_at: moment(row, 13)?,
+        last_used_from: address(row, 14)?,
     })
 }
 

@@ -24,7 +24,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
@@ -139,6 +139,19 @@ CREATE TABLE secrets (
 -- One row, for the health check to write.
 CREATE TABLE checks (done INTEGER NOT NULL) STRICT;
 INSERT INTO checks VALUES (0);
+";
+
+/// What people are shown of what they allowed: where from, and when it was last used.
+const VERSION_2: &str = "
+ALTER TABLE codes ADD COLUMN granted_from TEXT;
+ALTER TABLE grants ADD COLUMN granted_from TEXT;
+ALTER TABLE grants ADD COLUMN last_used_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE grants ADD COLUMN last_used_from TEXT;
+UPDATE grants SET last_used_at = ifnull(access_issued_at, created_at);
+ALTER TABLE browser_sessions ADD COLUMN last_seen_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE browser_sessions ADD COLUMN address TEXT;
+ALTER TABLE browser_sessions ADD COLUMN user_agent TEXT;
+UPDATE browser_sessions SET last_seen_at = auth_time;
 ";
 
 /// Opens or makes the file, for the one connection that writes.

@@ -1,8 +1,10 @@
 //! Browser sessions.
 
-use rusqlite::Connection;
+use jid::BareJid;
+use rusqlite::{Connection, Row};
 
 use super::rows;
+use crate::clock::Timestamp;
 use crate::model::{BrowserSession, Generation};
 use crate::secrets::TokenHash;
 use crate::storage::Result;
@@ -11,8 +13,9 @@ pub(super) fn save(db: &Connection, hash: &TokenHash, session: &BrowserSession) 
     rows::change(
         db,
         "INSERT OR REPLACE INTO browser_sessions
-             (hash, host, localpart, auth_time, generation, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?)",
+             (hash, host, localpart, auth_time, generation, expires_at, last_seen_at, address,
+              user_agent)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             hash.as_bytes(),
             session.account.domain().as_str(),
@@ -20,25 +23,57 @@ pub(super) fn save(db: &Connection, hash: &TokenHash, session: &BrowserSession) 
             session.auth_time.as_unix(),
             session.generation.as_ref().map(Generation::as_str),
             session.expires_at.as_unix(),
+            session.last_seen_at.as_unix(),
+            session.from.map(|from| from.to_string()),
+            &session.user_agent,
         ),
     )
     .map(drop)
 }
 
+/// What [`session`] reads.
+macro_rules! session_columns {
+    () => {
+        "host, localpart, auth_time, generation, expires_at, last_seen_at, address, user_agent"
+    };
+}
+
+fn session(row: &Row<'_>) -> Result<BrowserSession> {
+    Ok(BrowserSession {
+        account: rows::account(row, 0)?,
+        auth_time: rows::moment(row, 2)?,
+        generation: rows::generation(row, 3)?,
+        expires_at: rows::moment(row, 4)?,
+        last_seen_at: rows::moment(row, 5)?,
+        from: rows::address(row, 6)?,
+        user_agent: row.get(7)?,
+    })
+}
+
 pub(super) fn find(db: &Connection, hash: &TokenHash) -> Result<Option<BrowserSession>> {
     rows::find(
         db,
-        "SELECT host, localpart, auth_time, generation, expires_at FROM browser_sessions
-         WHERE hash = ?",
+        concat!(
+            "SELECT ",
+            session_columns!(),
+            " FROM browser_sessions WHERE hash = ?"
+        ),
         [hash.as_bytes()],
-        |row| {
-            Ok(BrowserSession {
-                account: rows::account(row, 0)?,
-                auth_time: rows::moment(row, 2)?,
-                generation: rows::generation(row, 3)?,
-                expires_at: rows::moment(row, 4)?,
-            })
-        },
+        session,
+    )
+}
+
+pub(super) fn list(db: &Connection, account: &BareJid) -> Result<Vec<(TokenHash, BrowserSession)>> {
+    rows::list(
+        db,
+        concat!(
+            "SELECT ",
+            session_columns!(),
+            ", hash FROM browser_sessions WHERE host = ? AND localpart = ?
+             ORDER BY auth_time DESC, hash"
+        ),
+        (account.domain().as_str(), rows::localpart(account)),
+        |row| Ok((TokenHash::from_bytes(row.get(8)?), session(row)?)),
     )
 }
 
@@ -47,6 +82,32 @@ pub(super) fn end(db: &Connection, hash: &TokenHash) -> Result<()> {
         db,
         "DELETE FROM browser_sessions WHERE hash = ?",
         [hash.as_bytes()],
+    )
+    .map(drop)
+}
+
+pub(super) fn end_but(
+    db: &Connection,
+    account: &BareJid,
+    but: Option<&TokenHash>,
+) -> Result<usize> {
+    rows::change(
+        db,
+        "DELETE FROM browser_sessions WHERE host = ?1 AND localpart = ?2
+             AND (?3 IS NULL OR hash <> ?3)",
+        (
+            account.domain().as_str(),
+            rows::localpart(account),
+            but.map(TokenHash::as_bytes),
+        ),
+    )
+}
+
+pub(super) fn touch(db: &Connection, hash: &TokenHash, now: Timestamp) -> Result<()> {
+    rows::change(
+        db,
+        "UPDATE browser_sessions SET last_seen_at = ?2 WHERE hash = ?1 AND last_seen_at < ?2",
+        (hash.as_bytes(), now.as_unix()),
     )
     .map(drop)
 }

@@ -21,6 +21,9 @@ fn session() -> BrowserSession {
         auth_time: Timestamp::from_unix(0),
         generation: None,
         expires_at: Timestamp::from_unix(1),
+        last_seen_at: Timestamp::from_unix(0),
+        from: None,
+        user_agent: None,
     }
 }
 
@@ -140,7 +143,8 @@ async fn what_this_version_cannot_read_is_called_corrupt() {
         .run(move |db| {
             rows::change(
                 db,
-                "INSERT INTO browser_sessions VALUES (?, 'no domain!', '', 0, NULL, 0)",
+                "INSERT INTO browser_sessions (hash, host, localpart, auth_time, expires_at)
+                 VALUES (?, 'no domain!', '', 0, 0)",
                 [hash.as_bytes()],
             )
         })

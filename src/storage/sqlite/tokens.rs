@@ -89,7 +89,8 @@ pub(super) fn put_pair(
     rows::change(
         db,
         "UPDATE grants SET access_hash = ?2, access_scopes = ?3, access_issued_at = ?4,
-             access_expires_at = ?5, unconfirmed = ?6, predecessor = ?7, idle_at = ?8
+             access_expires_at = ?5, unconfirmed = ?6, predecessor = ?7, idle_at = ?8,
+             last_used_at = max(last_used_at, ?4), last_used_from = ifnull(?9, last_used_from)
          WHERE no = ?1",
         (
             grant_no,
@@ -100,6 +101,7 @@ pub(super) fn put_pair(
             unconfirmed.map(|(refresh, _)| refresh.as_bytes()),
             unconfirmed.map(|(_, predecessor)| predecessor.as_bytes()),
             idle_at.map(Timestamp::as_unix),
+            pair.issued_to.map(|to| to.to_string()),
         ),
     )?;
     let Some(refresh) = pair.refresh else {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Wish;
 use crate::support::prosody::{
-    ADMIN, ALICE, ALICE_ELSEWHERE, BOB, COMPONENT, HOST, OTHER_HOST, Ports, SECRET,
+    ADMIN, ALICE, ALICE_ELSEWHERE, BOB, COMPONENT, HOST, OTHER_HOST, Ports, ROOMS, SECRET,
 };
 
 /// `ejabberd.yml`, as the server sees its folder at `dir`. `with_module`: ours is installed.
@@ -40,12 +40,18 @@ listen:
     hosts: {{{COMPONENT}: {{password: "{SECRET}"}}}}
 modules:
   mod_adhoc: {{}}
+  mod_caps: {{}}
+  mod_carboncopy: {{}}
   mod_configure: {{}}
   mod_disco: {{}}
+  mod_mam: {{}}
+  mod_muc: {{host: {ROOMS}, access_admin: configure}}
   mod_ping: {{}}
   mod_roster: {{}}
   mod_last: {{}}
   mod_private: {{}}
+  mod_pubsub: {{plugins: [flat, pep]}}
+  mod_vcard: {{}}
   mod_register: {{access: all, ip_access: all, allow_modules: all}}
   mod_stream_mgmt: {{resume_timeout: 60}}
 "#,

@@ -9,7 +9,7 @@ use sasl::common::Password;
 use sasl::common::scram::{ScramProvider, Sha1};
 
 use super::builder::Builder;
-use super::{COMPONENT, HOST, OTHER_HOST, Ports, SECRET};
+use super::{COMPONENT, HOST, OTHER_HOST, Ports, ROOMS, SECRET};
 
 /// The server module, under server-modules/prosody/.
 pub(super) const OAUTH_MODULE: &str = "oauth_component";
@@ -37,6 +37,7 @@ const MODULES: &[&str] = &[
     "time",
     "ping",
     "register",
+    "mam",
     "admin_adhoc",
     "admin_shell",
     "test_ready",
@@ -171,6 +172,10 @@ allow_unencrypted_plain_auth = {plaintext}
     lua += &builder.host_lines;
     let _ = writeln!(lua, "\nVirtualHost \"{OTHER_HOST}\"");
     lua += &builder.other_host_lines;
+    let _ = writeln!(
+        lua,
+        "\nComponent \"{ROOMS}\" \"muc\"\ncomponent_admins_as_room_owners = true"
+    );
     let _ = writeln!(
         lua,
         "\nComponent \"{COMPONENT}\"\ncomponent_secret = \"{SECRET}\""

@@ -27,6 +27,8 @@ pub(crate) const HOST: &str = "localhost";
 pub(crate) const OTHER_HOST: &str = "other.localhost";
 /// The component's JID.
 pub(crate) const COMPONENT: &str = "oauth.localhost";
+/// Chat rooms (XEP-0045).
+pub(crate) const ROOMS: &str = "rooms.localhost";
 /// The component's secret.
 pub(crate) const SECRET: &str = "secret of the component";
 
@@ -303,6 +305,11 @@ impl Prosody {
             .prosodyctl(&["passwd", jid], &format!("{password}\n{password}\n"))
             .await;
         assert!(output.status.success(), "prosodyctl passwd: {output:?}");
+    }
+
+    /// Disables an account inside the server, where the release can: 0.12 knows no such thing.
+    pub(crate) async fn disable_user(&self, jid: &str) {
+        self.shell(&format!("user:disable({jid:?})")).await;
     }
 
     /// Removes an account inside the server: `user-deleted` fires.

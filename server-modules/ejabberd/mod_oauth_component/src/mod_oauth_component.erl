@@ -9,6 +9,7 @@
 %%   mod_oauth_component_accounts  passwords and what becomes of accounts
 %%   mod_oauth_component_sessions  sessions and their grants
 %%   mod_oauth_component_scope     what a session may do
+%%   mod_oauth_component_clients   what an account's owner sees and takes back
 -module(mod_oauth_component).
 -behaviour(gen_mod).
 
@@ -17,7 +18,7 @@
 -include("logger.hrl").
 
 -define(PARTS, [mod_oauth_component_link, mod_oauth_component_accounts, mod_oauth_component_sessions,
-                mod_oauth_component_scope, mod_oauth_component_sasl]).
+                mod_oauth_component_scope, mod_oauth_component_clients, mod_oauth_component_sasl]).
 
 start(Host, Opts) ->
     load_parts(),
@@ -26,6 +27,7 @@ start(Host, Opts) ->
             mod_oauth_component_accounts:init(),
             Started = mod_oauth_component_link:start(Host, Opts),
             lists:foreach(fun(Hook) -> apply(ejabberd_hooks, add, Hook) end, hooks(Host) ++ shared_hooks()),
+            mod_oauth_component_clients:start(Host),
             mod_oauth_component_link:hello(Host),
             Started;
         {error, Missing} ->
@@ -48,6 +50,7 @@ stop_running(Host) ->
         false -> lists:foreach(fun(Hook) -> apply(ejabberd_hooks, delete, Hook) end, shared_hooks());
         true -> ok
     end,
+    mod_oauth_component_clients:stop(Host),
     mod_oauth_component_link:stop(Host),
     %% Without the module nothing would hold these sessions to their scope, or end them.
     mod_oauth_component_sessions:reset_all(Host).
@@ -65,6 +68,10 @@ hooks(Host) ->
      [c2s_session_resumed, Host, mod_oauth_component_sessions, opened, 50],
      [sm_remove_connection_hook, Host, mod_oauth_component_sessions, closed, 50],
      [user_send_packet, Host, mod_oauth_component_scope, user_send_packet, 1],
+     [user_receive_packet, Host, mod_oauth_component_scope, user_receive_packet, 1],
+     [c2s_unbinded_packet, Host, mod_oauth_component_scope, unbinded_packet, 1],
+     [disco_local_features, Host, mod_oauth_component_clients, features, 50],
+     [disco_sm_features, Host, mod_oauth_component_clients, features, 50],
      [remove_user, Host, mod_oauth_component_accounts, removed, 50]].
 
 %% Of all hosts.

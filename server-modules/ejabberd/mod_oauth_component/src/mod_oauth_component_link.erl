@@ -25,6 +25,8 @@
 -define(ALIVE, <<"mod_oauth_component-alive">>).
 -define(ALIVE_TIMEOUT, timer:seconds(5)).
 -define(COMPARE_EVERY, timer:seconds(1)).
+-define(FIRST_PAUSE, timer:seconds(5)). % before an open session that was not confirmed is told again
+-define(LONGEST_PAUSE, timer:minutes(5)).
 
 start(Host, Opts) ->
     Started = gen_mod:start_child(?MODULE, Host, Opts, table(Host)),
@@ -91,7 +93,10 @@ error_text(#iq{type = error} = IQ) ->
 error_text(_) -> {'remote-server-timeout', <<"no answer">>}.
 
 tell_session(Host, User, Resource, Grant, State) ->
-    ask_for({session, User, Resource, Grant, State}, Host, set,
+    tell_session(Host, User, Resource, Grant, State, ?FIRST_PAUSE).
+
+tell_session(Host, User, Resource, Grant, State, Pause) ->
+    ask_for({session, User, Resource, Grant, State, Pause}, Host, set,
             account_element(<<"session">>, session_attributes(User, Resource, Grant)
                             ++ [{<<"state">>, atom_to_binary(State, utf8)}], [])).
 
@@ -119,7 +124,7 @@ handle_call(_, _, State) ->
 
 handle_cast(hello, #{host := Host} = State) ->
     Scopes = [element(<<"scope">>, [], [{xmlcdata, Scope}])
-              || Scope <- maps:keys(mod_oauth_component_scope:enforced())],
+              || Scope <- mod_oauth_component_scope:enforced()],
     Server = <<"ejabberd ", (ejabberd_option:version())/binary>>,
     ask_for(hello, Host, set,
             account_element(<<"hello">>, [{<<"version">>, ?VERSION}, {<<"server">>, Server}], Scopes)),
@@ -153,6 +158,12 @@ handle_info({hanging, Older}, #{host := Host, links := Links} = State) ->
         _ -> ok % the newer one has been closed, or has gone
     end,
     {noreply, State};
+handle_info({tell_open, User, Resource, Grant, Pause}, #{host := Host} = State) ->
+    case mod_oauth_component_sessions:is_bound(User, Host, Resource, Grant) of
+        true -> tell_session(Host, User, Resource, Grant, open, min(2 * Pause, ?LONGEST_PAUSE));
+        false -> ok
+    end,
+    {noreply, State};
 handle_info(_, State) ->
     {noreply, State}.
 
@@ -174,11 +185,14 @@ answered(hello, #iq{type = error} = Answer, Host) ->
         {forbidden, Text} -> ?ERROR_MSG("~ts does not serve ~ts: ~ts", [component(Host), Host, Text]);
         {Condition, Text} -> ?INFO_MSG("~ts does not serve ~ts yet: ~ts ~ts", [component(Host), Host, Condition, Text])
     end;
-answered({session, User, Resource, Grant, open}, Answer, Host) ->
+answered({session, User, Resource, Grant, open, _}, #iq{type = result} = Answer, Host) ->
     case child({<<"gone">>, ?NS}, Answer) of
         none -> ok;
         _ -> mod_oauth_component_sessions:end_session(User, Host, Resource, Grant)
     end;
+answered({session, User, Resource, Grant, open, Pause}, _, _) ->
+    %% The grant may have ended between the check and the session: told again until it is answered.
+    erlang:send_after(Pause, self(), {tell_open, User, Resource, Grant, Pause});
 answered({sessions, Told}, Answer, Host) ->
     case child({<<"sessions">>, ?NS}, Answer) of
         none -> ok;

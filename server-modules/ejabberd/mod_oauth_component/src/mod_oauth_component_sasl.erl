@@ -289,13 +289,15 @@ log_in(User, Login, #{?EXCHANGE := #{ns := Namespace, element := #xmlel{attrs = 
     Nonce = base64:encode(crypto:strong_rand_bytes(24)),
     Message = {xmlcdata, base64:encode(<<0, User/binary, 0, Nonce/binary>>)},
     Plain = Element#xmlel{attrs = lists:keystore(<<"mechanism">>, 1, Attributes, {<<"mechanism">>, ?CARRIER}),
-                          children = carried(Namespace, Message, Element)},
+                          children = carried(Namespace, Message, Login, Element)},
     Accepted = State#{?EXCHANGE => Exchange#{step => accepted, user => User, nonce => Nonce, login => Login}},
     throw(xmpp_stream_in:handle_info({'$gen_event', {xmlstreamelement, Plain}}, Accepted)).
 
-carried(?NS_SASL1, Message, _) -> [Message];
-carried(?NS_SASL2_, Message, #xmlel{children = Children}) ->
-    [mod_oauth_component_link:element(<<"initial-response">>, [], [Message]) | Children].
+carried(?NS_SASL1, Message, _, _) -> [Message];
+carried(?NS_SASL2_, Message, #{rights := Rights}, #xmlel{children = Children}) ->
+    MayResume = not mod_oauth_component_scope:is_data_only(Rights),
+    [mod_oauth_component_link:element(<<"initial-response">>, [], [Message])
+     | [Child || #xmlel{name = Name} = Child <- Children, MayResume orelse Name =/= <<"resume">>]].
 
 refuse(#{?EXCHANGE := #{discovers := true}} = State) -> keep(fail(<<"not-authorized">>, State));
 refuse(State) -> keep(fail(<<"not-authorized">>, counted(State))).

@@ -2,7 +2,7 @@
 %% in ejabberd_sm, so that it is known on every node and for hibernated sessions (XEP-0198) too.
 -module(mod_oauth_component_sessions).
 
--export([opened/1, closed/3, all/1, end_sessions/3, end_session/4, reset_all/1]).
+-export([opened/1, closed/3, all/1, has_grant/1, is_bound/4, end_sessions/3, end_session/4, reset_all/1]).
 
 -include("xmpp.hrl").
 -include("logger.hrl").
@@ -34,6 +34,9 @@ grant_of(User, Host, Resource) ->
         Info -> {proplists:get_value(?GRANT, Info), proplists:get_value(pid, Info)}
     end.
 
+%% Of what ejabberd_sm knows of a session.
+has_grant(Info) -> lists:keymember(?GRANT, 1, Info).
+
 %% All of a host: [{User, Resource, Grant}].
 all(Host) ->
     [{User, Resource, Grant} || {User, Resource, Grant, _Pid} <- with_pids(Host)].
@@ -47,6 +50,13 @@ of_user(User, Host) ->
      || {Resource, Info} <- ejabberd_sm:get_user_info(User, Host),
         {?GRANT, Grant} <- Info,
         {pid, Pid} <- Info].
+
+%% Whether that session is there and bound to that grant.
+is_bound(User, Host, Resource, Grant) ->
+    case grant_of(User, Host, Resource) of
+        {Grant, _} -> true;
+        _ -> false
+    end.
 
 %% Of a grant, or (`all`) of all grants; says how many.
 end_sessions(User, Host, Which) ->
