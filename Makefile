@@ -24,7 +24,7 @@ fast_tests := $(filter-out server,$(basename $(notdir $(wildcard tests/*.rs))) \
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-matrix bench install-deps
+.PHONY: help demo test check test-matrix test-package bench deb install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +34,7 @@ demo: ## Log alice in by OAUTHBEARER on a real server (AUTO=1: without a person;
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
 test: ## Run every test, against real servers
-	@tools/install build prosody ejabberd browser clients
+	@tools/install build prosody ejabberd browser clients proxy
 	$(CARGO) test
 
 check: ## Format, lints, docs, architecture and unit tests: fast, no servers
@@ -48,9 +48,15 @@ check: ## Format, lints, docs, architecture and unit tests: fast, no servers
 test-matrix: ## Run the server scenarios on each supported release
 	@CARGO='$(CARGO)' tools/test-matrix
 
+deb: ## Build the Debian package
+	@CARGO='$(CARGO)' tools/deb
+
+test-package: ## Install, run, upgrade and purge the package on each Debian release
+	@CARGO='$(CARGO)' tools/test-package
+
 bench: ## Measure the release build beside its references (BENCH='web link': only those; BENCH_LONG=1)
 	@tools/install build prosody ejabberd
 	$(CARGO) bench --bench speed -- $(BENCH)
 
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody ejabberd browser clients trees lint
+	@tools/install build prosody ejabberd browser clients trees lint package proxy

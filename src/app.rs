@@ -62,8 +62,12 @@ pub struct App {
     pub provider: Arc<Provider>,
     /// Requests that `check` sends through the proxy.
     pub probes: Arc<Probes>,
+    /// Notified once the storage is open and both listeners listen.
+    pub started: Arc<Notify>,
     /// Notified, templates and texts are read again.
     pub reload: Arc<Notify>,
+    /// Notified when that is done, whatever came of it.
+    pub reloaded: Arc<Notify>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -94,7 +98,9 @@ impl App {
             keys,
             server,
             probes: Arc::default(),
+            started: Arc::default(),
             reload: Arc::default(),
+            reloaded: Arc::default(),
             clock,
             random,
         })
@@ -170,7 +176,7 @@ impl App {
         doors.spawn(keep_pages(
             web.current_pages(),
             Arc::clone(&self.config),
-            Arc::clone(&self.reload),
+            (Arc::clone(&self.reload), Arc::clone(&self.reloaded)),
             stop.clone(),
         ));
         doors.spawn(server::serve(public, router(web), limits, stop.clone()));
@@ -196,6 +202,7 @@ impl App {
             stop,
         ));
         tracing::info!(listen = %http.listen, issuer = http.issuer(), "serving");
+        self.started.notify_one();
         while doors.join_next().await.is_some() {}
         unlink.send_replace(true);
         if let Err(error) = link.await {
@@ -234,7 +241,7 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
 async fn keep_pages(
     pages: Arc<CurrentPages>,
     config: Arc<Config>,
-    reload: Arc<Notify>,
+    (reload, reloaded): (Arc<Notify>, Arc<Notify>),
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
@@ -246,6 +253,7 @@ async fn keep_pages(
             Ok(()) => tracing::info!("templates and texts were read again"),
             Err(error) => tracing::error!(%error, "templates and texts stay as they were"),
         }
+        reloaded.notify_one();
     }
 }
 

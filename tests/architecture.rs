@@ -85,7 +85,17 @@ const CRATES: &[(&[&str], &[&str])] = &[
     ),
     (&["minidom"], &["xmpp", "cli"]),
     (&["jsonwebtoken", "aws_lc_rs"], &["keys"]),
-    (&["clap", "tracing_subscriber", "hyper_rustls"], &["cli"]),
+    (
+        &[
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "sd_notify",
+            "tracing_subscriber",
+            "hyper_rustls",
+        ],
+        &["cli"],
+    ),
     (&["getrandom", "hmac", "subtle"], &["secrets"]),
     (&["jiff"], &["clock"]),
     (&["prometheus"], &["metrics"]),

@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the finding")]
 
+#[path = "cli/backup.rs"]
+mod backup;
+#[path = "cli/supervisor.rs"]
+mod supervisor;
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -705,4 +709,26 @@ async fn all_grants_of_one_client_are_taken_back_and_it_stays_registered() {
     assert!(!left.is_empty());
     let clients = column(&program, &["clients", "list", "--json"], "client_name").await;
     assert_eq!(clients, ["Dino", "Gajim"]);
+}
+
+#[tokio::test]
+async fn man_pages_and_completions_are_made_for_every_command_that_help_names() {
+    let program = program();
+    done(&program, &["help-files", "help"]).await;
+    let read = |name: &str| std::fs::read_to_string(program.dir().join("help").join(name)).unwrap();
+    for name in [
+        "xmpp-oauth",
+        "xmpp-oauth-storage-backup",
+        "xmpp-oauth-grants-revoke",
+    ] {
+        assert!(read(&format!("{name}.1")).contains(".TH "), "{name}");
+    }
+    for name in ["xmpp-oauth.bash", "_xmpp-oauth", "xmpp-oauth.fish"] {
+        let script = read(name);
+        assert!(script.contains("backup"), "{name}");
+    }
+    // what is only for those who make packages is not for people
+    assert!(!read("xmpp-oauth.1").contains("help\\-files"));
+    assert!(!program.dir().join("help/xmpp-oauth-help-files.1").exists());
+    assert!(!done(&program, &["--help"]).await.contains("help-files"));
 }

@@ -4,6 +4,7 @@
 //! on the disk (`synchronous=FULL`). Readers see whatever was answered before they were asked. What a
 //! statement does stands in the file of its subject; this one says which thread it runs on.
 
+mod backup;
 mod clients;
 mod codes;
 mod counts;
@@ -81,6 +82,16 @@ impl SqliteStore {
         self.lookups.close().await;
         self.lists.close().await;
         self.writer.close().await;
+    }
+
+    /// Copies the database file `database`, used by whom it may be, to the new file `to`: all that was
+    /// answered before, readable by the file's owner alone. Blocks as long as that takes.
+    ///
+    /// # Errors
+    /// There is no such database, something stands at `to` already, or it cannot be written; then
+    /// nothing stands there that was not there before.
+    pub fn back_up(database: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+        backup::copy(database.as_ref(), to.as_ref())
     }
 
     /// How often the writer has committed. Many callers share one commit.

@@ -14,6 +14,7 @@ mod support;
 mod answers;
 
 mod accounts;
+mod backup;
 mod check;
 mod control;
 mod demo;
@@ -25,6 +26,7 @@ mod mischief;
 mod oauthbearer;
 mod other_clients;
 mod played;
+mod proxy;
 mod scopes;
 mod secrecy;
 mod site;

@@ -1,7 +1,7 @@
 //! The file: how it is opened, its tables, and how older ones become today's.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::storage::{Result, StoreError};
 
 /// How long to wait for another process, say a command beside `serve`, to let go of the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are different statements.
 const STATEMENTS: usize = 128;
 /// Pages that a connection keeps in memory, if it needs them; below zero, in KiB.
@@ -204,8 +204,9 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
     let named = |error: &dyn std::fmt::Display| {
         StoreError::Database(format!("{}: {error}", path.display()))
     };
-    // SQLite would make it readable for all; its log and index take over the file's mode.
-    OpenOptions::new()
+    // SQLite would make it readable for all; its log and index take over the file's mode and owner.
+    let is_new = !path.exists();
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
@@ -213,6 +214,10 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
         .mode(0o600)
         .open(path)
         .map_err(|error| named(&error))?;
+    if is_new {
+        belong_to_folder(&file, path).map_err(|error| named(&error))?;
+    }
+    drop(file);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(|error| named(&error))?;
     set_up(&db).map_err(|error| named(&error))?;
@@ -231,6 +236,16 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
         .map_err(|error| named(&error))?;
     migrate(&mut db)?;
     Ok(db)
+}
+
+/// A file that root makes, by a command before the first `serve`, is for whoever the folder belongs to.
+fn belong_to_folder(file: &File, path: &Path) -> std::io::Result<()> {
+    let folder = std::path::absolute(path)?;
+    let folder = std::fs::metadata(folder.parent().unwrap_or(Path::new("/")))?;
+    if file.metadata()?.uid() != 0 || folder.uid() == 0 {
+        return Ok(());
+    }
+    fchown(file, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// Opens the file for a connection that only reads. The writing one has been opened before.
