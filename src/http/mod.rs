@@ -11,6 +11,7 @@ mod explained;
 mod login;
 pub mod ops;
 pub mod pages;
+mod places;
 mod probe;
 mod register;
 mod request;
