@@ -86,3 +86,9 @@ impl Web {
 }
 
 type Shared = Arc<Web>;
+
+/// For `fuzz/`: the pairs of a form or a query.
+#[cfg(fuzzing)]
+pub fn fuzzed_pairs(text: &str) -> Option<Vec<(String, String)>> {
+    request::pairs(text).ok()
+}

@@ -1,8 +1,10 @@
 //! Too many people at the web side, or one who pretends to be many.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
+use tokio::sync::Semaphore;
 
 use crate::apps::Provider;
 use crate::figures::{Before, from, is_served, name, person, spread, tell, town};
@@ -58,8 +60,10 @@ async fn of_two_thousand_logins_at_once_each_right_one_gets_in_and_no_wrong_one(
         .await;
 
     let since = Instant::now();
+    // what the proxy has open to us at the same time
+    let upstream = Arc::new(Semaphore::new(400));
     let tries = visitors.into_iter().enumerate().map(|(n, visitor)| {
-        let provider = provider.clone();
+        let (provider, upstream) = (provider.clone(), Arc::clone(&upstream));
         tokio::spawn(async move {
             let Visitor { mut browser, page } = visitor;
             let who = name(n % PEOPLE);
@@ -76,8 +80,10 @@ async fn of_two_thousand_logins_at_once_each_right_one_gets_in_and_no_wrong_one(
             };
             let mut busy = 0;
             loop {
+                let passed_on = upstream.acquire().await.unwrap();
                 let answer = provider.give_password(&mut browser, &page, user).await;
                 let answer = answer.expect("an answer, whatever it is");
+                drop(passed_on);
                 match answer.status {
                     303 => {
                         assert!(is_right, "{who} was let in with a wrong password");
