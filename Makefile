@@ -6,7 +6,6 @@
 #   tests/server/     ONE binary, a module    real servers  make test, make test-matrix
 #                     per scenario            and browser
 #   tests/storm/      the same, for minutes   real servers  make storm
-#   fuzz/             a target per parser     no server     make fuzz
 # A test that needs a server goes to tests/server/ (tests/storm/ if it is about how much of something
 # can be borne), and into no other place: `check` takes all others of tests/. All cargo calls use the dev profile and the same features, so that `check`,
 # `test` and `test-matrix` build each crate once to run and once (clippy, doc) to look at.
@@ -25,7 +24,7 @@ fast_tests := $(filter-out server storm,$(basename $(notdir $(wildcard tests/*.r
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-matrix storm fuzz install-deps
+.PHONY: help demo test check test-matrix storm install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile

@@ -85,7 +85,7 @@ impl Person {
     async fn live_round(&mut self, round: usize) -> io::Result<()> {
         match round % 8 {
             0 => self.grant(round).await,
-            7 if round % 5 == 0 => self.revoke().await,
+            7 if round.is_multiple_of(5) => self.revoke().await,
             _ => self.refresh().await,
         }
     }
@@ -113,7 +113,7 @@ impl Person {
             .consent(&mut self.browser, &client_id, "allow")
             .await?;
         let Some(code) = consent else { return Ok(()) };
-        let is_theirs = round % 5 != 0;
+        let is_theirs = !round.is_multiple_of(5);
         let verifier = match is_theirs {
             true => VERIFIER.to_owned(),
             false => "w".repeat(43),
