@@ -1,20 +1,14 @@
 //! Too many people at the web side, or one who pretends to be many.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::stream::{self, StreamExt as _};
-use tokio::sync::Semaphore;
 
 use crate::apps::Provider;
-use crate::figures::{Before, from, is_served, name, person, spread, tell, town};
-use crate::site::{LIMIT, Site};
+use crate::figures::{Before, from, name, person, spread, tell, town};
+use crate::site::Site;
 use crate::support::http::Http;
 use crate::support::prosody::User;
-
-const WRONG: &str = "The address or the password is not right";
-/// How soon somebody tries again who was told to, "in a moment".
-const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// A person at a login page.
 struct Visitor {
@@ -34,102 +28,6 @@ async fn visitor(provider: &Provider, client_id: &str, address: &str) -> Visitor
 
 async fn client(site: &Site) -> (Provider, String) {
     (Provider::of(site), site.register().await)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_thousand_logins_at_once_each_right_one_gets_in_and_no_wrong_one() {
-    const STORM: &str = "2000 passwords at once";
-    const PEOPLE: usize = 200;
-    let site = Site::logging(town(PEOPLE).await, "info").await;
-    let (provider, client_id) = client(&site).await;
-    let before = Before::look(STORM, &site).await;
-    let visitors: Vec<_> = stream::iter(0..2000)
-        .map(|n| {
-            let (provider, client_id) = (&provider, &client_id);
-            async move {
-                visitor(
-                    provider,
-                    client_id,
-                    &format!("10.0.{}.{}", n / 250, n % 250),
-                )
-                .await
-            }
-        })
-        .buffered(32)
-        .collect()
-        .await;
-
-    let since = Instant::now();
-    // what the proxy has open to us at the same time
-    let upstream = Arc::new(Semaphore::new(400));
-    let tries = visitors.into_iter().enumerate().map(|(n, visitor)| {
-        let (provider, upstream) = (provider.clone(), Arc::clone(&upstream));
-        tokio::spawn(async move {
-            let Visitor { mut browser, page } = visitor;
-            let who = name(n % PEOPLE);
-            // one in ten does not know it: spread out, so that no account has more than four of those
-            let is_right = (n / PEOPLE + n) % 10 != 3 || n / PEOPLE > 3;
-            let password = if is_right {
-                person(&who).password
-            } else {
-                "guess"
-            };
-            let user = User {
-                password,
-                ..person(&who)
-            };
-            let mut busy = 0;
-            loop {
-                let passed_on = upstream.acquire().await.unwrap();
-                let answer = provider.give_password(&mut browser, &page, user).await;
-                let answer = answer.expect("an answer, whatever it is");
-                drop(passed_on);
-                match answer.status {
-                    303 => {
-                        assert!(is_right, "{who} was let in with a wrong password");
-                        break (busy, since.elapsed());
-                    }
-                    200 if answer.text().contains(WRONG) => {
-                        assert!(!is_right, "{}", answer.text());
-                        break (busy, since.elapsed());
-                    }
-                    // the server has enough to do; or this account is being asked about five times now
-                    503 | 429 => {
-                        busy += 1;
-                        assert!(since.elapsed() < 6 * LIMIT, "{who} is never served");
-                        tokio::time::sleep(A_MOMENT + Duration::from_millis(n as u64 % 500)).await;
-                    }
-                    _ => panic!("{answer:?}"),
-                }
-            }
-        })
-    });
-    let tries: Vec<_> = tries.collect();
-    let mut others = Vec::new();
-    while !tries.iter().all(tokio::task::JoinHandle::is_finished) {
-        others.push(is_served(&site).await);
-    }
-    let (mut busy, mut times) = (0, Vec::new());
-    for each in tries {
-        let (refused, took) = each.await.unwrap();
-        busy += refused;
-        times.push(took);
-    }
-    tell(
-        STORM,
-        &format!(
-            "all done in {:?}, told {busy} times to try again",
-            since.elapsed()
-        ),
-    );
-    tell(STORM, &format!("until a person was in: {}", spread(times)));
-    let slowest = others.iter().max().copied().unwrap();
-    tell(
-        STORM,
-        &format!("other requests meanwhile: {}", spread(others)),
-    );
-    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
-    before.is_as_before(&site).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

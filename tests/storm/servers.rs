@@ -8,12 +8,12 @@ use xmpp_oauth::config::C2sTls;
 use xmpp_oauth::xmpp::c2s::Bearer;
 
 use crate::apps::Provider;
-use crate::figures::{Before, from, is_served, name, person, spread, tell};
+use crate::figures::{Before, tell};
 use crate::site::{LIMIT, Site, Tokens, ended};
 use crate::support::child::Signal;
-use crate::support::prosody::{HOST, Prosody};
+use crate::support::prosody::HOST;
 use crate::support::release::servers;
-use crate::support::server::{Server, Wish};
+use crate::support::server::Wish;
 use crate::support::wait::until;
 
 const SCOPE: &str = "openid xmpp:client:normal";
@@ -166,62 +166,4 @@ async fn a_server_that_dies_falls_silent_and_comes_back_under_load_loses_nothing
         );
         before.is_as_before(&site).await;
     }
-}
-
-/// A module that takes the question and never answers it.
-const SILENT: &str = r#"
-module:hook("iq-get/host/urn:xmpp-oauth:account:0:check-password", function () return true end, 1000);
-"#;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_module_that_never_answers_holds_up_nobody_but_those_who_need_it() {
-    const STORM: &str = "silent module";
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("mod_silent.lua");
-    std::fs::write(&file, SILENT).unwrap();
-    let release = servers().into_iter().find(|release| release.is_prosody());
-    let silent = Prosody::builder(release.unwrap()).module_file(&file);
-    let silent = Site::logging(Server::Prosody(silent.start().await), "info").await;
-    let client_id = silent.register().await;
-    let provider = Provider::of(&silent);
-    let before = Before::look(STORM, &silent).await;
-    let since = Instant::now();
-    let tries: Vec<_> = (0..300)
-        .map(|n| {
-            let (provider, client_id) = (provider.clone(), client_id.clone());
-            tokio::spawn(async move {
-                let mut browser = from(&format!("10.1.{}.{}", n / 200, n % 200));
-                let page = provider
-                    .get(&mut browser, &Provider::request(&client_id))
-                    .await;
-                let page = page.unwrap();
-                let who = name(n);
-                let answer = provider
-                    .give_password(&mut browser, &page, person(&who))
-                    .await;
-                answer.unwrap().status
-            })
-        })
-        .collect();
-    let mut others = Vec::new();
-    while !tries.iter().all(tokio::task::JoinHandle::is_finished) {
-        others.push(is_served(&silent).await);
-    }
-    for each in tries {
-        assert_eq!(each.await.unwrap(), 503, "somebody was told something else");
-    }
-    let took = since.elapsed();
-    tell(
-        STORM,
-        &format!(
-            "300 told to try again in {took:?}; others meanwhile: {}",
-            spread(others)
-        ),
-    );
-    assert!(took < Duration::from_secs(30), "{took:?}");
-    assert!(
-        silent.show("xoa_x").await.is_ok(),
-        "tokens are not checked meanwhile"
-    );
-    before.is_as_before(&silent).await;
 }
