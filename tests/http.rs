@@ -40,6 +40,8 @@ mod brakes;
 mod client_auth;
 #[path = "http/client_ids.rs"]
 mod client_ids;
+#[path = "http/clock.rs"]
+mod clock;
 #[path = "http/code_flow.rs"]
 mod code_flow;
 #[path = "http/codes.rs"]

@@ -14,6 +14,7 @@ mod explained;
 mod login;
 pub mod ops;
 pub mod pages;
+mod places;
 mod probe;
 mod register;
 mod request;
@@ -98,3 +99,9 @@ impl Web {
 }
 
 type Shared = Arc<Web>;
+
+/// For `fuzz/`: the pairs of a form or a query.
+#[cfg(fuzzing)]
+pub fn fuzzed_pairs(text: &str) -> Option<Vec<(String, String)>> {
+    request::pairs(text).ok()
+}

@@ -153,6 +153,12 @@ fn parse(message: &[u8]) -> Option<BearerMessage> {
     Some(BearerMessage { authzid, token })
 }
 
+/// For `fuzz/`: whom a message names, and its token.
+#[cfg(fuzzing)]
+pub fn fuzzed(message: &[u8]) -> Option<(Option<String>, Option<String>)> {
+    parse(message).map(|message| (message.authzid, message.token))
+}
+
 /// RFC 5801 §4: `("n" / "y") "," ["a=" saslname] ","`. Channel binding (`p=`) is none of
 /// OAUTHBEARER's.
 fn parse_gs2_header(header: &str) -> Option<Option<String>> {

@@ -133,6 +133,13 @@ impl Server {
         }
     }
 
+    pub(crate) fn kill9(&mut self) {
+        match self {
+            Self::Prosody(server) => server.kill9(),
+            Self::Ejabberd(server) => server.kill9(),
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         match self {
             Self::Prosody(server) => server.signal(signal),
