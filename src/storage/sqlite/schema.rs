@@ -16,6 +16,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 128;
 /// Pages that a connection keeps in memory, if it needs them; below zero, in KiB.
 const CACHE: i64 = -16 * 1024;
+/// The same for one that only reads: what it lacks is in the system's own cache of the file.
+const READERS_CACHE: i64 = -2 * 1024;
 /// Pages of log after which it is worked into the file. A page that changes often in between is
 /// then written there once: 16 MiB of log make rotations twice as fast as the 4 MiB of the default.
 const CHECKPOINT: i64 = 4096;
@@ -220,7 +222,7 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
     drop(file);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(|error| named(&error))?;
-    set_up(&db).map_err(|error| named(&error))?;
+    set_up(&db, CACHE).map_err(|error| named(&error))?;
     let mode: String = db
         .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
         .map_err(|error| named(&error))?;
@@ -252,16 +254,16 @@ fn belong_to_folder(file: &File, path: &Path) -> std::io::Result<()> {
 pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
-    set_up(&db)?;
+    set_up(&db, READERS_CACHE)?;
     Ok(db)
 }
 
-fn set_up(db: &Connection) -> rusqlite::Result<()> {
+fn set_up(db: &Connection, cache: i64) -> rusqlite::Result<()> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     // A plan must not hang on the values that are bound, or statements are planned anew each time.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    db.pragma_update(None, "cache_size", CACHE)?;
+    db.pragma_update(None, "cache_size", cache)?;
     db.pragma_update(None, "trusted_schema", false)
 }
 
