@@ -1,9 +1,10 @@
 //! What clients may know before they ask: the metadata of RFC 8414 §2, which is also what OpenID
 //! Connect Discovery §3 wants. It says exactly what is on.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Provider;
+use super::{OauthError, Provider};
 use crate::model::{GrantType, ResponseType, Scope};
 
 /// Where RFC 8414 §3 puts the document.
@@ -27,8 +28,17 @@ pub mod path {
 }
 
 impl Provider {
-    /// The provider's metadata.
-    pub fn metadata(&self) -> Value {
+    /// The provider's metadata, as JSON.
+    ///
+    /// # Errors
+    /// They could not be written.
+    pub fn metadata(&self) -> Result<Bytes, OauthError> {
+        let scopes = self.scopes_supported();
+        self.metadata
+            .json(scopes, |scopes| self.describe_itself(scopes))
+    }
+
+    fn describe_itself(&self, scopes_supported: &[&str]) -> Value {
         let http = &self.config.http;
         let flows = &self.config.flows;
         let implicit = flows
@@ -64,7 +74,7 @@ impl Provider {
             "userinfo_endpoint": http.url_of(path::USERINFO),
             "revocation_endpoint": http.url_of(path::REVOKE),
             "introspection_endpoint": http.url_of(path::INTROSPECT),
-            "scopes_supported": self.scopes_supported(),
+            "scopes_supported": scopes_supported,
             "response_types_supported": response_types,
             "response_modes_supported": ["query", "fragment", "form_post"],
             "grant_types_supported": grant_types,

@@ -32,10 +32,12 @@ pub mod sessions;
 pub mod token;
 pub mod userinfo;
 mod validate;
+mod written;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jid::BareJid;
 
 pub use error::{ErrorCode, OauthError};
@@ -44,7 +46,7 @@ pub use params::{Params, Repeated};
 use crate::accounts::Accounts;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::keys::Keyring;
+use crate::keys::{JwkSet, Keyring};
 use crate::limits::{AddressKey, Brake, RetryAfter};
 use crate::metrics::Metrics;
 use crate::model::{Client, ClientId};
@@ -56,6 +58,7 @@ use counts::Counts;
 use device::DeviceBrakes;
 use login::IsKnown;
 use sessions::LiveSessions;
+use written::Written;
 
 /// How many logins and consents an account may have in a row, before more of them have to wait.
 const ROWS_AT_ONCE: u32 = 60;
@@ -90,6 +93,9 @@ pub struct Provider {
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
     counts: Counts,
+    /// By the scopes that are enforced just now; all else that it says is settings.
+    metadata: Written<Vec<&'static str>>,
+    jwks: Written<JwkSet>,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
     account_changes: Epochs,
@@ -120,6 +126,8 @@ impl Provider {
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),
             counts: Counts::new(&on.config.flows.allowed_grant_types),
+            metadata: Written::default(),
+            jwks: Written::default(),
             account_changes: Epochs::default(),
             password_tries_of_account: Brake::new(
                 limits.password_tries_per_account,
@@ -154,12 +162,12 @@ impl Provider {
         &self.counts.metrics
     }
 
-    /// The public signing keys as a JWK Set (RFC 7517 §5).
+    /// The public signing keys: a JWK Set (RFC 7517 §5), as JSON.
     ///
     /// # Errors
     /// `temporarily_unavailable` while the first one could not be made.
-    pub async fn jwks(&self) -> Result<impl serde::Serialize, OauthError> {
-        Ok(self.keys.jwks().await?)
+    pub async fn jwks(&self) -> Result<Bytes, OauthError> {
+        self.jwks.json(self.keys.jwks().await?, JwkSet::clone)
     }
 
     /// Signs with a new key from now on; answers its `kid`.
