@@ -95,7 +95,12 @@ async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) 
             web.login_page(headers, &goal, None, error)
         }
         (Some(_), true) => {
-            let error = OauthError::new(ErrorCode::ConsentRequired, "the person must be asked");
+            // whoever was never let in must not find out by guesses who is logged in here
+            let code = match request.names_somebody() {
+                true => ErrorCode::LoginRequired,
+                false => ErrorCode::ConsentRequired,
+            };
+            let error = OauthError::new(code, "the person must be asked");
             web.refuse(headers, answer_to, &error).await
         }
         (Some(current), false) => ask(web, headers, &request, &raw_request, &current, false).await,

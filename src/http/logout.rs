@@ -80,15 +80,19 @@ pub(super) async fn confirm(
         let raw_request = raw_request.to_owned();
         return Ok(web.logout_page(&headers, &request, raw_request, account, &locale));
     }
+    let current = match web.session(&headers).await {
+        Ok(current) => current,
+        Err(error) => return Ok(web.oauth_error_page(&locale, &error)),
+    };
     if let Some(cookie) = web.session_cookie(&headers)
         && let Err(error) = web.provider.log_out(cookie).await
     {
         // somebody who walks away now must not believe it
         return Ok(web.oauth_error_page(&locale, &OauthError::from(error)));
     }
-    let mut response = match &request.back {
-        Some(back) if back.is_vouched => redirect(&back.uri),
-        _ => web.logged_out_page(&request, &locale),
+    let mut response = match web.provider.goes_back_to(&request, current.as_ref()) {
+        Some(back) => redirect(back),
+        None => web.logged_out_page(&request, &locale),
     };
     web.clear_session_cookie(&mut response);
     Ok(response)

@@ -46,6 +46,13 @@ pub struct AuthorizationRequest {
     pub id_token_claims: ClaimSet,
 }
 
+impl AuthorizationRequest {
+    /// Whether it says whom the client means.
+    pub fn names_somebody(&self) -> bool {
+        self.hinted.is_some() || self.login_hint.is_some()
+    }
+}
+
 /// How the person is to be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prompt {

@@ -11,7 +11,7 @@ use super::login::CurrentSession;
 use super::redirect_uri::RedirectKind;
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
-use crate::model::{AuthorizationCode, Client, GrantId, GrantType, Scope, ScopeSet};
+use crate::model::{AuthorizationCode, Client, GrantId, GrantType, Scope, ScopeSet, SubjectType};
 use crate::secrets::{TokenHash, TokenKind, mac_text, new_token, same};
 use crate::storage::{GrantFilter, StoreError};
 
@@ -30,18 +30,27 @@ pub struct Question {
 /// What a ticket is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Subject<'a> {
-    /// An authorization request as it came.
-    Request(&'a str),
-    /// A device's request, by the hash of its device code.
-    Device(&'a TokenHash),
+    /// An authorization request, and it as it came.
+    Request(&'a AuthorizationRequest, &'a str),
+    /// A client's device, by the hash of its device code.
+    Device(&'a Client, &'a TokenHash),
 }
 
 impl Subject<'_> {
-    fn parts(&self) -> (&'static [u8], &[u8]) {
-        match self {
-            Self::Request(raw) => (b"consent", raw.as_bytes()),
-            Self::Device(hash) => (b"device", hash.as_bytes()),
-        }
+    /// What is asked for, by whom as far as the page shows it, and where the answer goes: a client may
+    /// change its registration while the page stands open.
+    fn parts(&self) -> (&'static [u8], &[u8], String, &str) {
+        let (kind, what, client, to): (&'static [u8], _, _, _) = match self {
+            Self::Request(request, raw) => (
+                b"consent",
+                raw.as_bytes(),
+                request.client.as_ref(),
+                request.answer_to.redirect_uri.as_str(),
+            ),
+            Self::Device(client, hash) => (b"device", hash.as_bytes().as_slice(), *client, ""),
+        };
+        let shown = serde_json::to_string(&client.metadata).unwrap_or_default();
+        (kind, what, shown, to)
     }
 }
 
@@ -78,6 +87,11 @@ pub fn is_optional(scope: &Scope, shown: &ScopeSet) -> bool {
         Scope::OFFLINE_ACCESS => !shown.allows_xmpp(),
         _ => shown.iter().any(|other| other != scope && is_base(other)),
     }
+}
+
+/// Whether a client must not find out by guessing who somebody is.
+fn is_pairwise(client: &Client) -> bool {
+    client.metadata.subject_type == SubjectType::Pairwise
 }
 
 /// Whether an app can do anything with this scope alone.
@@ -131,7 +145,7 @@ impl Provider {
         let guessed = request
             .login_hint
             .as_deref()
-            .filter(|_| request.prompt.none);
+            .filter(|_| request.prompt.none && !is_pairwise(&request.client));
         hinted.is_some_and(|sub| *sub != self.subject_for(&request.client.metadata, account))
             || guessed
                 .and_then(|hint| self.account_named(hint))
@@ -149,7 +163,7 @@ impl Provider {
         current: &CurrentSession,
     ) -> Result<Question, OauthError> {
         let scopes = self.grantable(&request.scopes, &request.client, &current.session.account)?;
-        Ok(self.ask(Subject::Request(raw_request), current, scopes))
+        Ok(self.ask(Subject::Request(request, raw_request), current, scopes))
     }
 
     /// The question whether `scopes` may be granted, with its ticket.
@@ -206,7 +220,7 @@ impl Provider {
         current: &CurrentSession,
         decision: Decision<'_>,
     ) -> Result<Result<Answer, AskAgain>, StoreError> {
-        let about = Subject::Request(raw_request);
+        let about = Subject::Request(request, raw_request);
         let Some(shown) = self.scopes_of_ticket(about, current, decision.ticket) else {
             return Ok(Err(AskAgain::NotThisForm));
         };
@@ -227,6 +241,13 @@ impl Provider {
             Ok(scopes) => scopes,
             Err(why) => return Ok(Err(why)),
         };
+        let account = &current.session.account;
+        if self.take_row(account, self.now()).is_err() {
+            return refused(OauthError::new(
+                ErrorCode::TemporarilyUnavailable,
+                "this account has allowed very many apps just now; try again in some minutes",
+            ));
+        }
         let code = self
             .give_code(request, current, scopes, decision.from)
             .await?;
@@ -254,7 +275,9 @@ impl Provider {
             }
             RedirectKind::OutOfBand => false,
         };
-        let means_another = request.login_hint.as_deref().is_some_and(|hint| {
+        let hint = request.login_hint.as_deref();
+        let hint = hint.filter(|_| !is_pairwise(&request.client));
+        let means_another = hint.is_some_and(|hint| {
             self.account_named(hint).as_ref() != Some(&current.session.account)
         });
         // what is given at once cannot be kept back any more
@@ -267,6 +290,10 @@ impl Provider {
             return Ok(None);
         };
         if !self.has_allowed(request, current, &scopes).await? {
+            return Ok(None);
+        }
+        let whose = (account.clone(), request.client.id.clone());
+        if self.unasked_of_account.take(&whose, self.now()).is_err() {
             return Ok(None);
         }
         let answer = self
@@ -309,14 +336,6 @@ impl Provider {
     ) -> Result<Option<Answer>, StoreError> {
         let issuer = self.config.http.issuer();
         let now = self.now();
-        let account = &current.session.account;
-        if self.take_row(account, now).is_err() {
-            let error = OauthError::new(
-                ErrorCode::TemporarilyUnavailable,
-                "this account has allowed very many apps just now; try again in some minutes",
-            );
-            return Ok(Some(request.answer_to.with_error(issuer, &error)));
-        }
         if request.response_type.is_implicit() {
             let answer = self.answer_at_once(request, current, scopes, from).await;
             return Ok(answer.unwrap_or_else(|error| {
@@ -367,7 +386,7 @@ impl Provider {
         scopes: &ScopeSet,
         until: Timestamp,
     ) -> String {
-        let (kind, subject) = about.parts();
+        let (kind, what, shown, to) = about.parts();
         let until = until.as_unix().to_string();
         let scopes = scopes.to_string();
         let mac = mac_text(
@@ -376,7 +395,9 @@ impl Provider {
                 kind,
                 current.hash.as_bytes(),
                 current.session.account.as_str().as_bytes(),
-                subject,
+                what,
+                shown.as_bytes(),
+                to.as_bytes(),
                 scopes.as_bytes(),
                 until.as_bytes(),
             ],

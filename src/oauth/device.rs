@@ -195,7 +195,7 @@ impl Provider {
         let (letters, hash, device, client) = self.find_device(user_code, current, from).await?;
         let scopes = self.grantable(&device.scopes, &client, &current.session.account)?;
         Ok(DeviceQuestion {
-            question: self.ask(Subject::Device(&hash), current, scopes),
+            question: self.ask(Subject::Device(&client, &hash), current, scopes),
             user_code: grouped(&letters),
             client,
             device,
@@ -222,7 +222,7 @@ impl Provider {
         let (_, hash, device, client) = self
             .find_device(user_code, current, address_key(from))
             .await?;
-        let subject = Subject::Device(&hash);
+        let subject = Subject::Device(&client, &hash);
         let Some(shown) = self.scopes_of_ticket(subject, current, ticket) else {
             return Ok(not_this_form);
         };

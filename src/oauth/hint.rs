@@ -18,6 +18,9 @@ pub(super) struct Hint {
     /// Stands in every id_token, and in nothing else that is signed here.
     #[serde(rename = "auth_time")]
     _auth_time: Timestamp,
+    /// Its client has the key, too, and may have signed it itself.
+    #[serde(skip)]
+    pub(super) by_its_client: bool,
 }
 
 impl Provider {
@@ -48,7 +51,11 @@ impl Provider {
             && client.metadata.id_token_signed_response_alg == Some(SigningAlgorithm::HS256);
         let secret = self.client_secret(&client.id).filter(|_| is_its_way);
         Ok(secret.and_then(|secret| {
-            registration::verify::<Hint>(&secret, RegistrationAlgorithm::HS256, token).ok()
+            let hint = registration::verify(&secret, RegistrationAlgorithm::HS256, token);
+            hint.ok().map(|hint| Hint {
+                by_its_client: true,
+                ..hint
+            })
         }))
     }
 }

@@ -53,6 +53,14 @@ impl Provider {
             false => None,
         };
         let mut fields = Vec::new();
+        if pair.is_none() {
+            // nothing is stored that the end of the session could be held against
+            if self.store.session(&current.hash).await?.is_none() {
+                return Ok(None);
+            }
+            self.audit_grant(&grant, EventKind::Granted, Some(from))
+                .await;
+        }
         if let Some(pair) = &pair {
             if !self
                 .store

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use url::form_urlencoded;
 
+use super::login::CurrentSession;
 use super::{OauthError, Params, Provider, Repeated};
 use crate::model::Client;
 use crate::storage::StoreError;
@@ -30,9 +31,10 @@ pub struct Back {
     pub registered: String,
     /// The same with the request's `state`.
     pub uri: String,
-    /// The client showed an id_token of ours. Without one, anybody may have made the request
-    /// (RP-Initiated Logout §3), and the person must choose to go there.
-    pub is_vouched: bool,
+    /// Whom the id_token that the client showed is about, where we signed it. Without one about the person
+    /// who is logged in here, anybody may have made the request (RP-Initiated Logout §3), and the person
+    /// must choose to go there.
+    vouched_for: Option<String>,
 }
 
 impl Provider {
@@ -62,15 +64,15 @@ impl Provider {
             fault: Some(error),
             ..request.clone()
         };
-        let id = match self.client_meant(&params).await {
-            Ok(id) => id,
+        let (id, vouched_for) = match self.client_meant(&params).await {
+            Ok(meant) => meant,
             Err(error) => return Ok(fault(error)),
         };
         let client = match id {
             Some(id) => self.client(&id).await?,
             None => None,
         };
-        Ok(match check_back(&params, client.as_deref()) {
+        Ok(match check_back(&params, client.as_deref(), vouched_for) {
             Ok(back) => LogoutRequest {
                 client,
                 back,
@@ -80,12 +82,26 @@ impl Provider {
         })
     }
 
+    /// Where the browser of `current` goes once it is logged out, without a further question.
+    pub fn goes_back_to<'a>(
+        &self,
+        request: &'a LogoutRequest,
+        current: Option<&CurrentSession>,
+    ) -> Option<&'a str> {
+        let (back, client) = (request.back.as_ref()?, request.client.as_ref()?);
+        let subject = self.subject_for(&client.metadata, &current?.session.account);
+        (back.vouched_for.as_ref() == Some(&subject)).then_some(back.uri.as_str())
+    }
+
     /// The `client_id` that the request names, or that its id_token was made for: the same, where it has
-    /// both.
-    async fn client_meant(&self, params: &Params) -> Result<Option<String>, OauthError> {
+    /// both. And whom the id_token is about, where nobody else can have signed it.
+    async fn client_meant(
+        &self,
+        params: &Params,
+    ) -> Result<(Option<String>, Option<String>), OauthError> {
         let named = params.get("client_id");
         let Some(token) = params.get("id_token_hint") else {
-            return Ok(named.map(str::to_owned));
+            return Ok((named.map(str::to_owned), None));
         };
         let hint = self.read_hint(token).await?;
         if named.is_some_and(|named| named != hint.aud) {
@@ -93,11 +109,16 @@ impl Provider {
                 "id_token_hint was made for another client than client_id names",
             ));
         }
-        Ok(Some(hint.aud))
+        let about = (!hint.by_its_client).then_some(hint.sub);
+        Ok((Some(hint.aud), about))
     }
 }
 
-fn check_back(params: &Params, client: Option<&Client>) -> Result<Option<Back>, OauthError> {
+fn check_back(
+    params: &Params,
+    client: Option<&Client>,
+    vouched_for: Option<String>,
+) -> Result<Option<Back>, OauthError> {
     let Some(asked) = params.get("post_logout_redirect_uri") else {
         return Ok(None);
     };
@@ -120,7 +141,7 @@ fn check_back(params: &Params, client: Option<&Client>) -> Result<Option<Back>, 
     Ok(Some(Back {
         uri: with_state(registered, params.get("state")),
         registered: registered.clone(),
-        is_vouched: params.get("id_token_hint").is_some(),
+        vouched_for,
     }))
 }
 

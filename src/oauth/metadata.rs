@@ -230,6 +230,15 @@ fn check_sector(metadata: &ClientMetadata) -> Result<(), OauthError> {
             "subject_type pairwise needs redirect_uris that are https and all on one host",
         ));
     }
+    // where nothing is sent to that host, nothing shows that it is the client's
+    let unproved = [GrantType::DeviceCode, GrantType::Password];
+    let unproved = unproved.into_iter().find(|grant| metadata.may_use(*grant));
+    if let (SubjectType::Pairwise, Some(grant)) = (metadata.subject_type, unproved) {
+        return Err(invalid(format!(
+            "subject_type pairwise is not for grant_types with {}",
+            grant.as_str()
+        )));
+    }
     let named = metadata.sector_identifier_uri.as_ref();
     match named.map(|url| url.host_str()) {
         Some(named) if named != one => Err(invalid(
@@ -714,6 +723,14 @@ mod tests {
             assert!(pairwise(&[other]).is_err(), "{other}");
         }
         assert_eq!(check(&json!({})).unwrap().sector(), None);
+        // no answer of the device flow goes to the sector's host
+        let device = GrantType::DeviceCode.as_str();
+        let devices = json!({
+            "subject_type": "pairwise",
+            "grant_types": ["authorization_code", device],
+        });
+        let error = check(&devices).unwrap_err();
+        assert!(error.description.contains("subject_type"), "{error}");
     }
 
     #[test]

@@ -140,6 +140,9 @@ pub struct Provider {
     devices: DeviceBrakes,
     /// Logins and consents, each of which stores something.
     rows_of_account: Brake<BareJid>,
+    /// Codes that an app gets unasked, because its person has allowed it before: it must not use up what
+    /// they need themselves.
+    unasked_of_account: Brake<(BareJid, ClientId)>,
 }
 
 impl Provider {
@@ -197,6 +200,7 @@ impl Provider {
             ),
             devices: DeviceBrakes::default(),
             rows_of_account: Brake::new(ROWS_AT_ONCE, Duration::from_secs(10)),
+            unasked_of_account: Brake::new(ROWS_AT_ONCE, Duration::from_secs(10)),
             config: on.config,
             store: on.store,
             accounts: on.accounts,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::clients::{ClientIdClaims, MAX_CLIENT_ID};
 use super::discovery::path;
@@ -236,6 +237,7 @@ impl Provider {
         let before = self.managed_client(id, token).await?;
         let metadata = self.checked(body)?;
         self.check_same_client(&before, body)?;
+        check_stays_where_it_was(&before.metadata, &metadata)?;
         self.take_client_row(&before.id, from).await?;
         let client = Client {
             metadata,
@@ -344,4 +346,29 @@ impl Provider {
 
 fn wrong_token(why: &str) -> RegistrationError {
     RegistrationError::Token(Some(OauthError::new(ErrorCode::InvalidToken, why)))
+}
+
+/// People allowed a client that is at home somewhere. Elsewhere, or known to it by another `sub`, it is
+/// another, and registers anew.
+fn check_stays_where_it_was(
+    before: &ClientMetadata,
+    after: &ClientMetadata,
+) -> Result<(), OauthError> {
+    let website = |uri: &String| {
+        let url = Url::parse(uri).ok().filter(|url| url.scheme() == "https")?;
+        url.host_str().map(str::to_owned)
+    };
+    let known: Vec<_> = before.redirect_uris.iter().filter_map(website).collect();
+    let mut moved = after.redirect_uris.iter().filter_map(website);
+    if let Some(host) = moved.find(|host| !known.contains(host)) {
+        return Err(invalid(format!(
+            "redirect_uris: {host} is a host that the client did not register with: register anew"
+        )));
+    }
+    if before.subject_type != after.subject_type || before.sector() != after.sector() {
+        return Err(invalid(
+            "subject_type and the sector stay what they are: register anew",
+        ));
+    }
+    Ok(())
 }

@@ -116,20 +116,10 @@ impl Provider {
     /// # Errors
     /// The store could not be read or written.
     pub async fn revoke_client(&self, client_id: &ClientId) -> Result<Vec<GrantId>, StoreError> {
-        let filter = GrantFilter {
-            client_id: Some(client_id.clone()),
-            ..GrantFilter::default()
-        };
-        let mut ended = Vec::new();
-        for grant in self.store.grants(&filter).await? {
-            if self
-                .end_grant(&grant.id, EndReason::OperatorRevoked)
-                .await?
-            {
-                ended.push(grant.id);
-            }
-        }
-        Ok(ended)
+        let reason = EndReason::OperatorRevoked;
+        let ended = self.store.end_client(client_id, reason, self.now()).await?;
+        self.tell(&ended, reason).await;
+        Ok(ended.grants.into_iter().map(|(_, grant)| grant).collect())
     }
 
     /// Ends the oldest grants of an account that has more than it can need, `newest` not among them.

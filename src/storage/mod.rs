@@ -344,6 +344,10 @@ pub trait Store: Send + Sync + 'static {
     /// client's other codes for this account go, too, that were not redeemed yet.
     async fn end_grant(&self, id: &GrantId, reason: EndReason, now: Timestamp) -> Result<Ended>;
 
+    /// Ends a client's grants, deletes its codes that were not redeemed yet, and denies what was allowed to
+    /// its devices that have not fetched it. It stays what it is.
+    async fn end_client(&self, id: &ClientId, reason: EndReason, now: Timestamp) -> Result<Ended>;
+
     /// Ends an account's grants and browser sessions, deletes its codes that were not redeemed yet, and
     /// denies what it allowed to devices that have not fetched it. With `unless`, those of that generation stay (and those whose generation is not known).
     async fn end_account(

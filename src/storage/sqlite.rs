@@ -303,6 +303,13 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn end_client(&self, id: &ClientId, reason: EndReason, now: Timestamp) -> Result<Ended> {
+        let id = id.clone();
+        self.writer
+            .run(move |db| grants::end_client(db, &id, reason, now))
+            .await
+    }
+
     async fn end_account(
         &self,
         account: &BareJid,

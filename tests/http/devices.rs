@@ -496,3 +496,29 @@ async fn what_is_no_device_code_is_an_invalid_grant() {
     let fields = [("grant_type", DEVICE_CODE)];
     assert_error(&world.token(&app, &fields).await, 400, "invalid_request");
 }
+
+#[tokio::test]
+async fn what_was_allowed_to_a_device_goes_with_what_its_app_had() {
+    let (world, app) = world().await;
+    for by_operator in [false, true] {
+        let first = ask(&world, &app).await;
+        allow(&world, &first).await;
+        assert_eq!(poll(&world, &app, &first).await.status, 200);
+        let under_way = ask(&world, &app).await;
+        allow(&world, &under_way).await;
+        let grant = world.only_grant().await;
+        match by_operator {
+            false => {
+                let ended = world.provider.revoke_granted(&grant.account, &grant.id);
+                assert!(ended.await.unwrap());
+            }
+            true => {
+                let ended = world.provider.revoke_client(&grant.client_id).await;
+                assert_eq!(ended.unwrap(), [grant.id]);
+            }
+        }
+        let answer = poll(&world, &app, &under_way).await;
+        assert_error(&answer, 400, "access_denied");
+        assert!(world.grants().await.is_empty());
+    }
+}

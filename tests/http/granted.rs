@@ -5,7 +5,7 @@ use xmpp_oauth::model::{BrowserSession, GrantId, SessionId, XmppSession};
 use xmpp_oauth::oauth::granted::Granted;
 use xmpp_oauth::storage::Store as _;
 
-use crate::answers::parameter;
+use crate::answers::{assert_error, parameter};
 use crate::client::Http;
 use crate::wait::{START, until};
 use crate::world::{ALICE, World};
@@ -218,4 +218,16 @@ async fn no_address_is_kept_where_the_operator_wants_none() {
     let alice = ALICE.parse().unwrap();
     let browsers = world.provider.browsers(&alice).await.unwrap();
     assert_eq!(browsers[0].session.from, None);
+}
+
+#[tokio::test]
+async fn a_code_under_way_goes_with_what_the_operator_takes_from_its_client() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    world.tokens(&app, &[]).await;
+    let code = world.code(&app, &[]).await;
+    let grant = world.only_grant().await;
+    let ended = world.provider.revoke_client(&grant.client_id).await;
+    assert_eq!(ended.unwrap(), [grant.id]);
+    assert_error(&world.redeem(&app, &code).await, 400, "invalid_grant");
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::answers::{hidden, parameter, redirect};
 use crate::client::{Answer, Http};
 use crate::flows::App;
-use crate::world::World;
+use crate::world::{ALICE, World};
 
 const BOB: (&str, &str) = ("bob@example.com", "builder");
 
@@ -64,9 +64,24 @@ async fn a_silent_request_about_somebody_else_says_that_a_login_is_required() {
         let to = redirect(&alices.get(&url).await);
         assert!(parameter(&to, "code").is_some(), "{hint:?}: {to}");
     }
-    // what is no account is no reason
-    let url = world.authorize_url(&app, &[("prompt", "none"), ("login_hint", "+49 30 123")]);
-    let answer = bobs.get(&url).await;
+}
+
+#[tokio::test]
+async fn a_client_that_nobody_let_in_cannot_guess_who_is_logged_in() {
+    let world = World::new().await;
+    let known = world.register(json!({})).await;
+    let mut alices = Http::new();
+    world
+        .log_in(&mut alices, &world.authorize_url(&known, &[]))
+        .await;
+    let stranger = world.register(json!({})).await;
+    for hint in [ALICE, "alice", "bob@example.com", "+49 30 123"] {
+        let url = world.authorize_url(&stranger, &[("prompt", "none"), ("login_hint", hint)]);
+        let answer = alices.get(&url).await;
+        assert_eq!(world.error_told(&answer), "login_required", "{hint}");
+    }
+    let quiet = world.authorize_url(&stranger, &[("prompt", "none")]);
+    let answer = alices.get(&quiet).await;
     assert_eq!(world.error_told(&answer), "consent_required");
 }
 

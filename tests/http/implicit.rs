@@ -3,11 +3,12 @@
 
 use serde_json::{Value, json};
 use url::Url;
+use xmpp_oauth::model::EventKind;
 
 use crate::answers::{hidden, parameter};
 use crate::client::{Answer, Http};
 use crate::flows::App;
-use crate::world::World;
+use crate::world::{ALICE, World};
 
 const ON: &str = "flows.allowed_response_types = ['code', 'token', 'id_token', 'id_token token']";
 
@@ -155,7 +156,7 @@ async fn an_account_that_has_changed_unseen_gives_no_token() {
     let url = world.authorize_url(&app, &more);
     let mut browser = Http::new();
     let page = world.log_in(&mut browser, &url).await;
-    world.server.set_password(crate::world::ALICE, "another");
+    world.server.set_password(ALICE, "another");
     let answer = world.decide(&mut browser, &page, "allow").await;
     let to = crate::answers::told_at(&answer);
     assert_eq!(parameter(&to, "access_token"), None, "{to}");
@@ -248,4 +249,27 @@ async fn nothing_is_posted_to_what_is_no_website() {
     let answer = world.ask(&app, &[("response_mode", "form_post")]).await;
     let to = crate::answers::told_at(&answer);
     assert_eq!(parameter(&to, "error").as_deref(), Some("invalid_request"));
+}
+
+#[tokio::test]
+async fn an_id_token_alone_leaves_a_trace_for_its_owner() {
+    let (world, app) = world().await;
+    let more = [
+        ("response_type", "id_token"),
+        ("nonce", "n"),
+        ("code_challenge", ""),
+        ("code_challenge_method", ""),
+        ("scope", "openid"),
+    ];
+    let url = world.authorize_url(&app, &more);
+    let to = world.consent(&mut Http::new(), &url).await;
+    assert!(to.fragment().unwrap().contains("id_token="), "{to}");
+    let alice = ALICE.parse().unwrap();
+    let events = world.provider.events(&alice).await.unwrap();
+    assert!(
+        events
+            .iter()
+            .any(|kept| kept.event.kind == EventKind::Granted),
+        "{events:?}"
+    );
 }

@@ -259,3 +259,42 @@ async fn the_endpoint_tells_its_schema() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_client_that_changes_under_an_open_page_is_asked_about_again() {
+    let world = World::new().await;
+    let (said, app) = registered(&world, json!({})).await;
+    let url = world.authorize_url(&app, &[("redirect_uri", "")]);
+    let mut browser = Http::new();
+    let page = world.log_in(&mut browser, &url).await;
+    let body = changed(&said, "client_name", json!("Another"));
+    let answer = manage("PUT", &said, token(&said), &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let again = world.decide(&mut browser, &page, "allow").await;
+    assert_eq!(again.status, 200, "{again:?}");
+    assert!(again.text().contains("Another"));
+    let answer = world.decide(&mut browser, &again, "allow").await;
+    assert_eq!(answer.status, 303);
+}
+
+#[tokio::test]
+async fn a_website_does_not_move_to_another_host_with_the_consent_that_it_had() {
+    let world = World::new().await;
+    let about = json!({
+        "application_type": "web",
+        "client_uri": null,
+        "redirect_uris": ["https://app.example/cb"],
+    });
+    let (said, _) = registered(&world, about).await;
+    let elsewhere = json!(["https://app.example/cb", "https://evil.example/cb"]);
+    let body = changed(&said, "redirect_uris", elsewhere);
+    let answer = manage("PUT", &said, token(&said), &body).await;
+    assert_error(&answer, 400, "invalid_client_metadata");
+    let beside = json!(["https://app.example/other"]);
+    let body = changed(&said, "redirect_uris", beside);
+    let answer = manage("PUT", &said, token(&said), &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let body = changed(&said, "subject_type", json!("pairwise"));
+    let answer = manage("PUT", &said, token(&said), &body).await;
+    assert_error(&answer, 400, "invalid_client_metadata");
+}

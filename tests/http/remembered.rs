@@ -173,3 +173,24 @@ async fn nobody_who_is_logged_out_is_remembered() {
     let answer = browser.get(&quiet).await;
     assert_eq!(world.error_told(&answer), "login_required");
 }
+
+#[tokio::test]
+async fn an_app_that_is_let_in_again_and_again_does_not_lock_its_owner_out() {
+    let world = World::new().await;
+    let (app, mut browser) = let_in(&world, website(), "openid").await;
+    let quiet = world.authorize_url(&app, &[("scope", "openid"), ("prompt", "none")]);
+    let mut given = 0;
+    loop {
+        let to = redirect(&browser.get(&quiet).await);
+        if parameter(&to, "code").is_none() {
+            break;
+        }
+        given += 1;
+    }
+    assert_eq!(given, 60);
+    // the owner logs in and allows as ever
+    let other = world.register(json!({})).await;
+    let url = world.authorize_url(&other, &[]);
+    let to = world.consent(&mut Http::new(), &url).await;
+    assert!(parameter(&to, "code").is_some(), "{to}");
+}

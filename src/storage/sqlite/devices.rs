@@ -184,6 +184,30 @@ pub(super) fn end_account(
     .map(drop)
 }
 
+/// The same of what a grant's account has allowed to its client's devices.
+pub(super) fn end_with_grant(db: &Connection, id: &GrantId) -> Result<()> {
+    rows::change(
+        db,
+        "UPDATE device_codes SET decision = 'denied'
+         WHERE decision = 'approved' AND consumed_at IS NULL AND (host, localpart, client_id) =
+             (SELECT g.host, g.localpart, c.client_id
+              FROM grants g JOIN clients c ON c.no = g.client_no WHERE g.grant_id = ?)",
+        [id.as_str()],
+    )
+    .map(drop)
+}
+
+/// The same of all that was allowed to a client's devices.
+pub(super) fn end_client(db: &Connection, id: &ClientId) -> Result<()> {
+    rows::change(
+        db,
+        "UPDATE device_codes SET decision = 'denied'
+         WHERE client_id = ? AND decision = 'approved' AND consumed_at IS NULL",
+        [id.as_str()],
+    )
+    .map(drop)
+}
+
 fn device(row: &Row<'_>) -> Result<DeviceCode> {
     let consumed = rows::moment_if_any(row, 6)?.is_some();
     let decision = row.get::<_, Option<String>>(5)?;

@@ -156,6 +156,7 @@ pub(super) fn end(
                   FROM grants g JOIN clients c ON c.no = g.client_no WHERE g.grant_id = ?)",
             [id.as_str()],
         )?;
+        devices::end_with_grant(db, id)?;
     }
     end_all(db, grants, reason, now)
 }
@@ -177,6 +178,12 @@ pub(super) fn end_client(
         [id.as_str()],
         live,
     )?;
+    rows::change(
+        db,
+        "DELETE FROM codes WHERE client_id = ? AND consumed_at IS NULL",
+        [id.as_str()],
+    )?;
+    devices::end_client(db, id)?;
     end_all(db, grants, reason, now)
 }
 
