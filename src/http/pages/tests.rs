@@ -361,6 +361,31 @@ fn an_operators_template_replaces_the_built_in_one() {
 }
 
 #[test]
+fn each_page_can_be_replaced_alone() {
+    for (name, source) in BUILT_IN.iter().filter(|(name, _)| name.ends_with(".html")) {
+        let mark = format!("<!-- my own {name} -->");
+        let own = match source.starts_with("{% extends") {
+            true => source.replace(
+                "{% block content %}",
+                &format!("{{% block content %}}{mark}"),
+            ),
+            false => source.replace("<body>", &format!("<body>{mark}")),
+        };
+        let pages = overridden(name, &own).unwrap();
+        let changed = every_page(&pages)
+            .iter()
+            .filter(|html| html.contains(&mark))
+            .count();
+        let all = every_page(&pages).len();
+        match *name {
+            "parts.html" => assert_eq!(changed, 0),
+            "base.html" => assert_eq!(changed, all),
+            _ => assert!(changed > 0 && changed < all, "{name}: {changed}"),
+        }
+    }
+}
+
+#[test]
 fn an_operators_template_is_escaped_whatever_its_name() {
     let source = "{% include 'part' ignore missing %}<p>{{ page.message }}";
     let pages = overridden("error.html", source).unwrap();
