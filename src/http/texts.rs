@@ -183,10 +183,31 @@ impl Language {
             bundle.add_resource_overriding(source.parsed()?);
             source.check_values()?;
         }
-        Ok(Self {
+        let language = Self {
             locale: Locale(locale),
             bundle,
-        })
+        };
+        // the last one first: what is wrong is its own mistake
+        for source in sources.iter().rev() {
+            language.try_texts(source)?;
+        }
+        Ok(language)
+    }
+
+    /// Writes each text of a file in the forms that numbers can choose, so that what is wrong with one is
+    /// said of this file, and not of the page that shows it.
+    fn try_texts(&self, source: &Source) -> Result<(), TextsError> {
+        for message in messages(&source.text) {
+            for number in [0, 1, 2, 3, 11, 100] {
+                let mut args = FluentArgs::new();
+                for name in &message.values {
+                    args.set(*name, number);
+                }
+                self.text(message.id, &args)
+                    .map_err(|error| source.broken(message.line, error.to_string()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Which language this is.
@@ -454,6 +475,10 @@ mod tests {
             (
                 "# ours\nlogin-to-continue =\n    weiter zu { $klient }",
                 "line 2: the text “login-to-continue” is not given a value $klient",
+            ),
+            (
+                "login-heading = { login-titel }",
+                "line 1: the text “login-heading” in “de” cannot be written",
             ),
         ] {
             let error = written("de", source).unwrap_err().to_string();
