@@ -187,8 +187,8 @@ impl Language {
             locale: Locale(locale),
             bundle,
         };
-        // the last one first: what is wrong is its own mistake
-        for source in sources.iter().rev() {
+        // the first one is built in, and tested
+        for source in sources.iter().skip(1) {
             language.try_texts(source)?;
         }
         Ok(language)
