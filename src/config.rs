@@ -193,10 +193,15 @@ pub struct Site {
     pub logo_url: Option<Url>,
     /// Documentation for developers of clients.
     pub service_documentation: Option<Url>,
-    /// Languages of the pages.
+    /// Languages of the pages; the first is for those whose own is missing.
     pub locales: Vec<String>,
     /// What pages may load (CSP), in the place of what the built-in ones need.
     pub security_policy: Option<String>,
+}
+
+impl Site {
+    /// The built-in languages, as `locales` names them.
+    pub const LOCALES: [&str; 5] = ["en", "ar", "de", "es", "fr"];
 }
 
 /// `[tokens]`: how long things last.

@@ -616,6 +616,44 @@ async fn sighup_reads_templates_again_and_a_broken_one_changes_nothing() {
 }
 
 #[tokio::test]
+async fn sighup_reads_texts_again_and_a_broken_one_is_named_and_changes_nothing() {
+    let site = "[site]\ntemplate_path = \"mine\"\nlocales = [\"en\", \"br\"]";
+    let mut program = program_with(site);
+    let locales = program.dir().join("mine/locales");
+    std::fs::create_dir_all(&locales).unwrap();
+    let texts = locales.join("br.ftl");
+    std::fs::write(&texts, "error-title-not-found = Netra").unwrap();
+    serve(&mut program).await;
+    let url = program.url("/nowhere");
+    let mut browser = Http::new()
+        .with("accept", "text/html")
+        .with("accept-language", "br");
+    let html = text(&browser.get(&url).await.body);
+    assert!(
+        html.contains("<html lang=\"br\"") && html.contains("Netra"),
+        "{html}"
+    );
+    assert!(program.log().contains("texts are missing and stay English"));
+
+    std::fs::write(&texts, "error-title-not-found = N\u{2019}eus netra").unwrap();
+    program.signal(Signal::HUP);
+    program.wait_log("read again", 0).await;
+    let html = text(&browser.get(&url).await.body);
+    assert!(html.contains("N\u{2019}eus netra"), "{html}");
+
+    std::fs::write(&texts, "error-status = x\nerror-title-not-found = { $").unwrap();
+    program.signal(Signal::HUP);
+    program.wait_log("stay as they were", 0).await;
+    assert!(
+        program.log().contains("br.ftl, line 2: "),
+        "{}",
+        program.log()
+    );
+    let html = text(&browser.get(&url).await.body);
+    assert!(html.contains("N\u{2019}eus netra"), "{html}");
+}
+
+#[tokio::test]
 async fn pages_may_fetch_the_operators_logo_and_nothing_else_from_elsewhere() {
     let mut program = program_with("[site]\nlogo_url = \"https://example.com/a/logo.svg\"");
     serve(&mut program).await;

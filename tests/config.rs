@@ -250,7 +250,8 @@ fn options_that_do_nothing_yet_are_unknown() {
         "url = \"postgres://u:hunter2@h/d\"",
         &["\"sqlite:PATH\"", "\"postgres:…\""],
     );
-    refused("site", "locales = [\"de\"]", &["\"en\""]);
+    refused("site", "locales = [\"tlh\"]", &["\"en\"", "TAG.ftl"]);
+    refused("site", "locales = [\"../en\"]", &["\"en\"", "TAG.ftl"]);
 }
 
 #[test]

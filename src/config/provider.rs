@@ -41,10 +41,8 @@ pub(super) fn site(section: &Section<'_>) -> Site {
     let logo_url = section.text("logo_url", web_url);
     let service_documentation = section.text("service_documentation", web_url);
     let locales = section
-        .list("locales", |text| {
-            one_of(&[("en", "en")], text).map(str::to_owned)
-        })
-        .unwrap_or_else(|| vec!["en".to_owned()]);
+        .list("locales", |text| locale(template_path.as_deref(), text))
+        .unwrap_or_else(|| Site::LOCALES.map(str::to_owned).to_vec());
     if locales.is_empty() {
         section.problem("locales", "must name at least one language");
     }
@@ -60,6 +58,19 @@ pub(super) fn site(section: &Section<'_>) -> Site {
         locales,
         security_policy,
     }
+}
+
+/// A language that is built in, or that the operator has written the texts of.
+fn locale(template_path: Option<&Path>, text: &str) -> Result<String, String> {
+    let is_tag = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let file = Path::new("locales").join(format!("{text}.ftl"));
+    let is_written = || template_path.is_some_and(|folder| folder.join(&file).is_file());
+    if Site::LOCALES.contains(&text) || (is_tag && is_written()) {
+        return Ok(text.to_owned());
+    }
+    let known = Site::LOCALES.map(quoted).join(", ");
+    let what = format!("one of {known}, or have its texts in template_path/locales/TAG.ftl");
+    Err(expected(&what, &quoted(text)))
 }
 
 /// Directives of a Content-Security-Policy. What guards the pages whatever they load is not for a

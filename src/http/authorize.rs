@@ -67,9 +67,10 @@ async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) 
         Err(response) => return response,
     };
     let answer_to = &request.answer_to;
+    let locale = web.locale(headers, request.ui_locales.as_deref());
     let current = match web.session(headers).await {
         Ok(current) => current,
-        Err(error) => return web.refuse(headers, answer_to, &error).await,
+        Err(error) => return web.refuse(headers, &locale, answer_to, &error).await,
     };
     let must_log_in = web.provider.must_log_in(&request, current.as_ref());
     let is_other = current
@@ -81,13 +82,13 @@ async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) 
         match web.provider.answer_unasked(&request, current, from).await {
             Ok(Some(answer)) => return web.answer_client(headers, &request, answer),
             Ok(None) => {}
-            Err(error) => return web.refuse(headers, answer_to, &error.into()).await,
+            Err(error) => return web.refuse(headers, &locale, answer_to, &error.into()).await,
         }
     }
     match (current, request.prompt.none) {
         (None, true) => {
             let error = OauthError::new(ErrorCode::LoginRequired, "nobody is logged in here");
-            web.refuse(headers, answer_to, &error).await
+            web.refuse(headers, &locale, answer_to, &error).await
         }
         (None, false) => {
             let error = is_other.then_some(Shown::OtherAccount);
@@ -101,7 +102,7 @@ async fn start(web: &Web, peer: Peer, headers: &HeaderMap, raw_request: String) 
                 false => ErrorCode::ConsentRequired,
             };
             let error = OauthError::new(code, "the person must be asked");
-            web.refuse(headers, answer_to, &error).await
+            web.refuse(headers, &locale, answer_to, &error).await
         }
         (Some(current), false) => ask(web, headers, &request, &raw_request, &current, false).await,
     }
@@ -116,9 +117,14 @@ async fn ask(
     current: &CurrentSession,
     nothing_chosen: bool,
 ) -> Response {
+    let locale = web.locale(headers, request.ui_locales.as_deref());
     let question = match web.provider.question(request, raw_request, current) {
         Ok(question) => question,
-        Err(error) => return web.refuse(headers, &request.answer_to, &error).await,
+        Err(error) => {
+            return web
+                .refuse(headers, &locale, &request.answer_to, &error)
+                .await;
+        }
     };
     let (form_cookie, is_new) = web.form_cookie(headers);
     let page = ConsentPage {
@@ -137,9 +143,7 @@ async fn ask(
             continue_to: raw_request.to_owned(),
         }),
     };
-    let html = web
-        .pages()
-        .render_consent(&page, &web.locale(headers, request.ui_locales.as_deref()));
+    let html = web.pages().render_consent(&page, &locale);
     let mut response = web.page(StatusCode::OK, html, &Forms::Anywhere);
     if is_new {
         web.set_form_cookie(&mut response, &form_cookie);
@@ -160,11 +164,14 @@ pub(super) async fn decide(
         Ok(request) => request,
         Err(response) => return Ok(response),
     };
+    let locale = web.locale(&headers, request.ui_locales.as_deref());
     let current = match web.session(&headers).await {
         Ok(Some(current)) if !web.provider.must_log_in(&request, Some(&current)) => current,
         Ok(_) => return Ok(web.ask_to_log_in(&headers, request, raw_request.to_owned())),
         Err(error) => {
-            return Ok(web.refuse(&headers, &request.answer_to, &error).await);
+            return Ok(web
+                .refuse(&headers, &locale, &request.answer_to, &error)
+                .await);
         }
     };
     let allowed = match params.get("decision") {
@@ -202,7 +209,7 @@ pub(super) async fn decide(
             .await
         }
         Err(error) => {
-            web.refuse(&headers, &request.answer_to, &error.into())
+            web.refuse(&headers, &locale, &request.answer_to, &error.into())
                 .await
         }
     })
@@ -230,13 +237,19 @@ pub(super) async fn check(
     headers: &HeaderMap,
     raw_request: &str,
 ) -> Result<AuthorizationRequest, Response> {
-    let locale = web.locale(headers, None);
+    // a request that is wrong still says which language the person reads
+    let decoded = pairs(raw_request);
+    let wish = decoded
+        .iter()
+        .flatten()
+        .find(|(name, _)| name == "ui_locales");
+    let locale = web.locale(headers, wish.map(|(_, tags)| tags.as_str()));
     // It must fit into an address again once the person has logged in.
     if after_login(raw_request).len() > MAX_REQUEST {
         let sentence = format!("The request is longer than {MAX_REQUEST} bytes.");
         return Err(web.error_page(&locale, StatusCode::BAD_REQUEST, &sentence, None));
     }
-    let Ok(pairs) = pairs(raw_request) else {
+    let Ok(pairs) = decoded else {
         let sentence = "The request is not well-formed.";
         return Err(web.error_page(&locale, StatusCode::BAD_REQUEST, sentence, None));
     };
@@ -244,7 +257,7 @@ pub(super) async fn check(
         Ok(request) => Ok(request),
         Err(Refusal::Page(error)) => Err(web.oauth_error_page(&locale, &error)),
         Err(Refusal::Client(answer_to, error)) => {
-            Err(web.refuse(headers, &answer_to, &error).await)
+            Err(web.refuse(headers, &locale, &answer_to, &error).await)
         }
     }
 }
@@ -319,16 +332,16 @@ impl Web {
     async fn refuse(
         &self,
         headers: &HeaderMap,
+        locale: &Locale,
         answer_to: &AnswerTo,
         error: &OauthError,
     ) -> Response {
-        let locale = self.locale(headers, None);
         let answer = answer_to.with_error(self.settings().issuer(), error);
         let to = match answer {
             Answer::Redirect(to) => to,
             // the page's button is what a link would be
-            Answer::Post(to, fields) => return self.send_page(&locale, None, to, fields),
-            Answer::Show(_) => return self.oauth_error_page(&locale, error),
+            Answer::Post(to, fields) => return self.send_page(locale, None, to, fields),
+            Answer::Show(_) => return self.oauth_error_page(locale, error),
         };
         let is_logged_in = matches!(self.session(headers).await, Ok(Some(_)));
         if is_logged_in || answer_to.is_silent {
@@ -338,7 +351,7 @@ impl Web {
             href: to,
             text: LinkText::BackToApp,
         };
-        self.error_page(&locale, status_of(error), &error.description, Some(back))
+        self.error_page(locale, status_of(error), &error.description, Some(back))
     }
 }
 

@@ -46,6 +46,7 @@ pub use self::device::{DeviceDonePage, DeviceError, DevicePage, DeviceView, Send
 use self::login::LoginContext;
 pub use self::login::{LoginError, LoginNotice, LoginPage, MissingField};
 pub use self::logout::{BackLink, LoggedOutPage, LogoutPage};
+use self::notices::ErrorContext;
 pub use self::notices::{CodePage, ErrorLink, ErrorPage, ErrorTitle, LinkText};
 pub use self::theme::StyleError;
 use super::texts::{self, Language, Locale, TextsError};
@@ -116,7 +117,7 @@ impl Pages {
     pub fn new(site: &Site) -> Result<Self, PagesError> {
         let style = theme::checked(&site.template_style)?;
         let sources = sources(site.template_path.as_deref())?;
-        let languages = texts::languages(&site.locales)?;
+        let languages = texts::languages(&site.locales, site.template_path.as_deref())?;
         let stylesheet = stylesheet(&sources, &style)?;
         let site_facts = context! {
             name => &site.site_name,
@@ -232,7 +233,7 @@ impl Pages {
     /// # Errors
     /// If an operator's template fails on these values.
     pub fn render_error(&self, page: &ErrorPage, locale: &Locale) -> Result<String, PagesError> {
-        self.render("error.html", page, None, locale)
+        self.render("error.html", ErrorContext::from(page), None, locale)
     }
 
     /// The page that shows a code to copy.
@@ -449,7 +450,7 @@ pub enum PagesError {
     #[error(transparent)]
     Style(#[from] StyleError),
     /// A language is missing or broken.
-    #[error("[site] locales: {0}")]
+    #[error(transparent)]
     Texts(#[from] TextsError),
     /// There are no pages in any language.
     #[error("there are no pages in any language")]

@@ -1,6 +1,7 @@
 # English texts of the pages. Format: https://projectfluent.org
 # Values in braces come from elsewhere; they are escaped after the text is put together, so a text
 # holds no markup. Apps choose their own names: never let a text depend on what a name says.
+# The other languages have the same texts with the same values, in forms of their own.
 
 ## Every page
 
@@ -18,7 +19,7 @@ login-heading = Log in
 login-to-continue = to continue to { $client }
 login-to-site = with your { $site } account
 login-username = Chat address
-login-username-hint-one = Your username is enough, without @{ $host }.
+login-username-hint-one = Your username is enough, without { $host }.
 login-username-hint-many = Your full address, such as { $example }.
 login-password = Password
 login-submit = Log in
@@ -242,6 +243,14 @@ error-title-expired = This page has expired
 error-title-too-many-requests = Too many requests
 error-title-unavailable = Please try again in a moment
 error-title-internal = Something went wrong on our side
+error-text-bad-request = The app or the link that brought you here asked for something that does not work. Please go back and try again. If that does not help, tell the people who make the app.
+error-text-forbidden = This is closed to you, or not open any more. Please go back and start again.
+error-text-not-found = The address may be mistyped, or what was here is gone.
+error-text-method-not-allowed = Please go back and start again.
+error-text-expired = Please go back and start again.
+error-text-too-many-requests = Please wait a while before you try again.
+error-text-unavailable = The chat server does not answer just now. It is not your fault.
+error-text-internal = Please try again later. If that does not help, tell the people who run this server, with the reference below.
 error-link-log-in = Log in again
 error-link-try-again = Try again
 error-link-back-to-app = Back to the app

@@ -33,14 +33,14 @@ async fn try_logs_in_by_a_redirect_and_by_the_device_flow() {
     }
 }
 
-struct Device {
+pub(crate) struct Device {
     client_id: String,
     code: String,
-    user_code: String,
-    page: String,
+    pub(crate) user_code: String,
+    pub(crate) page: String,
 }
 
-async fn ask(site: &Site) -> Device {
+pub(crate) async fn ask(site: &Site) -> Device {
     let metadata = json!({
         "client_name": "Living room",
         "client_uri": "https://tv.example/",

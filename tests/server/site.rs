@@ -24,6 +24,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// What an app's redirect URI is.
 pub(crate) const CALLBACK: &str = "http://127.0.0.1:9/callback";
+const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
 pub(crate) struct Site {
     pub(crate) server: Server,
@@ -163,11 +164,15 @@ impl Site {
 
     /// Registers a public native app.
     pub(crate) async fn register(&self) -> String {
+        self.register_for(CALLBACK).await
+    }
+
+    async fn register_for(&self, redirect_uri: &str) -> String {
         let metadata = json!({
             "client_name": "Chat",
             "application_type": "native",
             "token_endpoint_auth_method": "none",
-            "redirect_uris": [CALLBACK],
+            "redirect_uris": [redirect_uri],
         });
         let url = self.program.url("/oauth2/register");
         let answer = Http::new().post_json(&url, &metadata).await;
@@ -177,10 +182,20 @@ impl Site {
 
     /// The address of an app's authorization request.
     pub(crate) fn authorize_url(&self, client_id: &str, scope: &str) -> String {
+        self.request_url(client_id, scope, CALLBACK)
+    }
+
+    /// The address of a new app's request, whose code a person copies.
+    pub(crate) async fn code_url(&self) -> String {
+        let client_id = self.register_for(OUT_OF_BAND).await;
+        self.request_url(&client_id, "openid", OUT_OF_BAND)
+    }
+
+    fn request_url(&self, client_id: &str, scope: &str, redirect_uri: &str) -> String {
         let fields = [
             ("response_type", "code"),
             ("client_id", client_id),
-            ("redirect_uri", CALLBACK),
+            ("redirect_uri", redirect_uri),
             ("scope", scope),
             ("state", "some state"),
             ("code_challenge", &sha256_text(VERIFIER)),

@@ -114,6 +114,19 @@ impl Browser {
         .await;
     }
 
+    /// Sees the page, and all that follow, as another device does.
+    pub(crate) async fn wear(&mut self, look: Look) {
+        self.look = look;
+        self.emulate().await;
+    }
+
+    /// Asks for all that follows in this language, and no other.
+    pub(crate) async fn speak(&self, language: &str) {
+        self.devtools("Network.enable", json!({})).await;
+        let headers = json!({ "headers": { "Accept-Language": language } });
+        self.devtools("Network.setExtraHTTPHeaders", headers).await;
+    }
+
     /// Calls a method of the DevTools protocol.
     pub(crate) async fn devtools(&self, method: &str, params: serde_json::Value) {
         let command = DevTools(json!({ "cmd": method, "params": params }));

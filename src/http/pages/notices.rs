@@ -11,7 +11,7 @@ pub struct ErrorPage {
     pub status: u16,
     /// What happened.
     pub title: ErrorTitle,
-    /// A sentence that helps.
+    /// What exactly is wrong, in English.
     pub message: String,
     /// What the operator's log has for this, if it has anything.
     pub reference: Option<String>,
@@ -46,6 +46,39 @@ pub enum ErrorTitle {
     /// Our fault.
     #[serde(rename = "error-title-internal")]
     Internal,
+}
+
+impl ErrorTitle {
+    /// Id of the text that says what can be done.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::BadRequest => "error-text-bad-request",
+            Self::Forbidden => "error-text-forbidden",
+            Self::NotFound => "error-text-not-found",
+            Self::MethodNotAllowed => "error-text-method-not-allowed",
+            Self::Expired => "error-text-expired",
+            Self::TooManyRequests => "error-text-too-many-requests",
+            Self::Unavailable => "error-text-unavailable",
+            Self::Internal => "error-text-internal",
+        }
+    }
+}
+
+/// What `error.html` sees as `page`.
+#[derive(Serialize)]
+pub(super) struct ErrorContext<'a> {
+    #[serde(flatten)]
+    page: &'a ErrorPage,
+    text: &'static str,
+}
+
+impl<'a> From<&'a ErrorPage> for ErrorContext<'a> {
+    fn from(page: &'a ErrorPage) -> Self {
+        Self {
+            page,
+            text: page.title.text(),
+        }
+    }
 }
 
 /// A way on from an error.

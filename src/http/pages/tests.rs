@@ -11,7 +11,7 @@ fn site() -> Site {
         logo_url: None,
         terms_url: None,
         service_documentation: None,
-        locales: Vec::new(),
+        locales: Site::LOCALES.map(str::to_owned).to_vec(),
         security_policy: None,
     }
 }
@@ -20,9 +20,13 @@ fn pages() -> Pages {
     Pages::new(&site()).unwrap()
 }
 
-/// Every page in every shape that the samples know.
+/// Every page in every shape that the samples know, in every language.
 fn every_page(pages: &Pages) -> Vec<String> {
-    let en = pages.locale(None, None);
+    let locales = pages.locales.iter();
+    locales.flat_map(|it| every_page_in(pages, it)).collect()
+}
+
+fn every_page_in(pages: &Pages, locale: &Locale) -> Vec<String> {
     let login = samples::login();
     let consent = samples::consent();
     let logout = samples::logout();
@@ -31,18 +35,20 @@ fn every_page(pages: &Pages) -> Vec<String> {
     let code = samples::code();
     let account = samples::account();
     let revoke = samples::revoke();
-    let account = account.iter().map(|it| pages.render_account(it, &en));
-    let revoke = revoke.iter().map(|it| pages.render_revoke(it, &en));
-    let login = login.iter().map(|it| pages.render_login(it, &en));
-    let consent = consent.iter().map(|it| pages.render_consent(it, &en));
-    let logout = logout.iter().map(|it| pages.render_logout(it, &en));
-    let logged_out = logged_out.iter().map(|it| pages.render_logged_out(it, &en));
-    let error = error.iter().map(|it| pages.render_error(it, &en));
-    let code = code.iter().map(|it| pages.render_code(it, &en));
+    let account = account.iter().map(|it| pages.render_account(it, locale));
+    let revoke = revoke.iter().map(|it| pages.render_revoke(it, locale));
+    let login = login.iter().map(|it| pages.render_login(it, locale));
+    let consent = consent.iter().map(|it| pages.render_consent(it, locale));
+    let logout = logout.iter().map(|it| pages.render_logout(it, locale));
+    let logged_out = logged_out
+        .iter()
+        .map(|it| pages.render_logged_out(it, locale));
+    let error = error.iter().map(|it| pages.render_error(it, locale));
+    let code = code.iter().map(|it| pages.render_code(it, locale));
     let (device, done, send) = (samples::device(), samples::device_done(), samples::send());
-    let device = device.iter().map(|it| pages.render_device(it, &en));
-    let done = done.iter().map(|it| pages.render_device_done(it, &en));
-    let send = send.iter().map(|it| pages.render_send(it, &en));
+    let device = device.iter().map(|it| pages.render_device(it, locale));
+    let done = done.iter().map(|it| pages.render_device_done(it, locale));
+    let send = send.iter().map(|it| pages.render_send(it, locale));
     login
         .chain(consent)
         .chain(logout)
@@ -78,9 +84,54 @@ fn overridden(name: &str, source: &str) -> Result<Pages, PagesError> {
 }
 
 #[test]
-fn every_page_names_its_language_and_has_one_heading_and_one_main() {
+fn every_page_names_its_language_and_the_direction_that_it_is_written_in() {
+    let pages = pages();
+    for (tag, dir) in [
+        ("en", "ltr"),
+        ("ar", "rtl"),
+        ("de", "ltr"),
+        ("es", "ltr"),
+        ("fr", "ltr"),
+    ] {
+        let locale = pages.locale(Some(tag), None);
+        let head = format!("<!doctype html>\n<html lang=\"{tag}\" dir=\"{dir}\">");
+        for html in every_page_in(&pages, &locale) {
+            assert!(html.starts_with(&head), "{html}");
+        }
+    }
+}
+
+#[test]
+fn the_stylesheet_has_no_left_and_no_right() {
+    let pages = pages();
+    let css = &pages.stylesheet().css;
+    for side in ["-left", "-right", "left:", "right:", ": left", ": right"] {
+        assert!(!css.contains(side), "{side}");
+    }
+}
+
+#[test]
+fn addresses_keep_their_direction_in_a_text_of_the_other() {
+    let pages = pages();
+    let arabic = pages.locale(Some("ar"), None);
+    let html = pages.render_login(&samples::login()[10], &arabic).unwrap();
+    assert!(html.contains("\u{2068}@example.com\u{2069}"), "{html}");
+    let html = pages.render_error(&samples::error()[0], &arabic).unwrap();
+    let exactly = "<bdi lang=\"en\" dir=\"ltr\">A sentence that helps.</bdi>";
+    assert!(html.contains(exactly), "{html}");
+}
+
+#[test]
+fn an_error_page_says_what_can_be_done_in_the_readers_language() {
+    let pages = pages();
+    let german = pages.locale(None, Some("de-AT, en;q=0.5"));
+    let html = pages.render_error(&samples::error()[5], &german).unwrap();
+    assert!(html.contains("Zu viele Anfragen") && html.contains("warte eine Weile"));
+}
+
+#[test]
+fn every_page_has_one_heading_and_one_main() {
     for html in every_page(&pages()) {
-        assert!(html.starts_with("<!doctype html>\n<html lang=\"en\" dir=\"ltr\">"));
         assert_eq!(html.matches("<h1").count(), 1, "{html}");
         assert_eq!(html.matches("<main").count(), 1, "{html}");
         assert_eq!(html.matches("<title>").count(), 1, "{html}");
@@ -265,7 +316,7 @@ fn an_app_without_a_name_is_called_so() {
 
 #[test]
 fn every_text_that_a_template_names_exists_and_every_text_is_used() {
-    let languages = texts::languages(&[]).unwrap();
+    let languages = texts::languages(&site().locales, None).unwrap();
     let mut code = String::new();
     for source in [
         include_str!("account.rs"),
@@ -307,6 +358,31 @@ fn an_operators_template_replaces_the_built_in_one() {
     let en = pages.locale(None, None);
     let html = pages.render_error(&samples::error()[0], &en).unwrap();
     assert_eq!(html, "<p>A sentence that helps. Status");
+}
+
+#[test]
+fn each_page_can_be_replaced_alone() {
+    for (name, source) in BUILT_IN.iter().filter(|(name, _)| name.ends_with(".html")) {
+        let mark = format!("<!-- my own {name} -->");
+        let own = match source.starts_with("{% extends") {
+            true => source.replace(
+                "{% block content %}",
+                &format!("{{% block content %}}{mark}"),
+            ),
+            false => source.replace("<body>", &format!("<body>{mark}")),
+        };
+        let pages = overridden(name, &own).unwrap();
+        let changed = every_page(&pages)
+            .iter()
+            .filter(|html| html.contains(&mark))
+            .count();
+        let all = every_page(&pages).len();
+        match *name {
+            "parts.html" => assert_eq!(changed, 0),
+            "base.html" => assert_eq!(changed, all),
+            _ => assert!(changed > 0 && changed < all, "{name}: {changed}"),
+        }
+    }
 }
 
 #[test]
