@@ -26,6 +26,7 @@ mod oauthbearer;
 mod other_clients;
 mod played;
 mod profile;
+mod rest;
 mod scopes;
 mod secrecy;
 mod site;
