@@ -30,6 +30,7 @@ mod rest;
 mod scopes;
 mod secrecy;
 mod site;
+mod strophe;
 mod survival;
 
 use support::http as client;
