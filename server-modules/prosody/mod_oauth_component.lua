@@ -416,7 +416,7 @@ module:hook("item-added/auth-provider", wrap_provider, -10); -- after the userma
 -- (see Scopes). There is no session that could outlive the grant.
 
 local function token_session(token, resource)
-	local http = { log = module._log };
+	local http = { log = module._log }; -- no address is known: all of them together wait as if from one
 	local answer = ask_about(http, "n,,\1auth=Bearer " .. token .. "\1\1");
 	local success = is_result(answer) and answer:get_child("success", XMLNS_SASL);
 	if not success then
@@ -531,6 +531,7 @@ local function is_forbidden(origin, stanza)
 		return false;
 	end
 	local payload = stanza.tags[1];
+	if not payload then return false; end -- mod_rest looks at that later
 	local xmlns = payload.attr.xmlns or "";
 	if credential_namespaces[xmlns] then
 		return at_server and (credential_namespaces[xmlns] == "any" or stanza_type == "set");
@@ -583,6 +584,7 @@ local function is_for_data(session, stanza)
 	if stanza.name ~= "iq" or not is_own_server(session, to) then return false; end
 	if stanza_type == "result" or stanza_type == "error" then return true; end
 	local payload = stanza.tags[1];
+	if not payload then return false; end
 	return server_questions[payload.attr.xmlns] == stanza_type
 		or (to ~= session.host and is_data_request(data, stanza_type, payload));
 end

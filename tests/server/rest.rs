@@ -203,6 +203,11 @@ async fn a_scope_holds_over_http_too() {
         let body = came.get_child("body", "jabber:client").unwrap().text();
         assert_eq!(body, "from a chat client", "messages keep their order");
 
+        for (token, status) in [(&reader, 202), (&chat, 422)] {
+            let answer = send_xml(&site, token, "<iq type='get' id='t'/>").await;
+            assert_eq!(answer.status, status, "{}", answer.text());
+        }
+
         // A chat client does not change the password; with the whole account it is changed.
         let change = iq(
             "set",
