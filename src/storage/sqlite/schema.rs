@@ -28,7 +28,7 @@ const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS, CLAI
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
-const VERSION_1: &str = "
+pub(super) const VERSION_1: &str = "
 -- A removed client has no metadata.
 CREATE TABLE clients (
     no INTEGER PRIMARY KEY,
