@@ -23,6 +23,9 @@ const ELSEWHERE: User<'_> = User {
     ..ALICE_ELSEWHERE
 };
 
+/// Of the client that the host is, when it hands passwords on.
+const SECRET: &str = "a secret that is only used in these tests";
+
 /// A server that keeps no passwords, and the one that keeps them.
 struct Place {
     site: Site,
@@ -58,9 +61,12 @@ async fn join(
 fn asking(program: &Program) -> String {
     format!(
         "authentication = \"oauth_external\"\noauth_external_issuer = \"{}\"\n\
-         oauth_external_validation_endpoint = \"{}\"",
+         oauth_external_validation_endpoint = \"{}\"\noauth_external_token_endpoint = \"{}\"\n\
+         oauth_external_client_id = \"passwords\"\noauth_external_client_secret = \"{SECRET}\"\n\
+         oauth_external_scope = \"xmpp\"\noauth_external_sasl_username_mapping = \"join\"",
         program.url(""),
-        program.url("/oauth2/validate/localhost")
+        program.url("/oauth2/validate/localhost"),
+        program.url("/oauth2/token")
     )
 }
 
@@ -74,6 +80,11 @@ impl Place {
             "[xmpp]\nhosts = [\"localhost\", \"other.localhost\"]\n\
              validate_hosts = [\"localhost\", \"other.localhost\"]\n\
              authentication = \"c2s\"\n\
+             [flows]\nallowed_grant_types = [\"authorization_code\", \"refresh_token\", \"password\"]\n\
+             password_clients = [\"passwords\"]\n\
+             [[clients]]\nclient_id = \"passwords\"\nclient_secret = \"{SECRET}\"\n\
+             client_name = \"Old chat clients\"\ngrant_types = [\"password\"]\n\
+             token_endpoint_auth_method = \"client_secret_post\"\n\
              [xmpp.c2s]\naddress = \"{}\"\ntls = \"none\"",
             keeper.c2s()
         );
@@ -116,7 +127,6 @@ async fn a_host_without_passwords_and_module_lets_its_people_in_by_token() {
         let tokens = site.tokens_of(HERE, "openid xmpp").await;
         let (_, jid) = site.session(&tokens.access).await;
         assert_eq!(jid.to_bare().as_str(), "alice@localhost");
-        assert!(!site.knows(ALICE).await, "the host has a password");
 
         let refreshed = site.refresh(&tokens.client_id, &tokens.refresh).await;
         let access = refreshed.json()["access_token"]
@@ -124,6 +134,19 @@ async fn a_host_without_passwords_and_module_lets_its_people_in_by_token() {
             .unwrap()
             .to_owned();
         assert!(site.logs_in(&access).await);
+    }
+}
+
+#[tokio::test]
+async fn chat_clients_that_know_no_tokens_log_in_there_with_the_password_that_another_server_knows()
+{
+    for Place { site, _keeper } in places().await {
+        assert!(site.knows(ALICE).await);
+        let wrong = User {
+            password: "wrong",
+            ..ALICE
+        };
+        assert!(!site.knows(wrong).await, "any password will do");
     }
 }
 
