@@ -80,6 +80,8 @@ pub struct Component {
 pub struct Xmpp {
     /// Whose accounts may log in.
     pub hosts: Vec<DomainPart>,
+    /// Those of them whose server has no module of ours and asks `/oauth2/validate/HOST` instead.
+    pub validate_hosts: Vec<DomainPart>,
     /// Whose ad-hoc commands reach beyond their own account.
     pub admins: Vec<BareJid>,
     /// How passwords are checked.
@@ -96,6 +98,13 @@ impl Xmpp {
         self.hosts
             .iter()
             .any(|served| served.as_str() == host.as_str())
+    }
+
+    /// Whether `host` lets people in by what `/oauth2/validate/HOST` answers, without a module of ours.
+    pub fn only_validates(&self, host: &DomainRef) -> bool {
+        self.validate_hosts
+            .iter()
+            .any(|validating| validating.as_str() == host.as_str())
     }
 }
 

@@ -670,6 +670,16 @@ fn choices_and_limits_name_what_is_allowed() {
         &["must be \"module\" or \"c2s\", not \"ldap\""],
     );
     refused(
+        "xmpp",
+        "validate_hosts = [\"elsewhere.example\"]",
+        &["must be one of xmpp.hosts, not \"elsewhere.example\""],
+    );
+    refused(
+        "xmpp",
+        "validate_hosts = [\"example.com\"]",
+        &["keep no passwords", "xmpp.c2s.address"],
+    );
+    refused(
         "xmpp.c2s",
         "tls = \"tls\"",
         &["\"starttls\" or \"direct\" or \"none\""],

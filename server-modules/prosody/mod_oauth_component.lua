@@ -7,7 +7,8 @@
 --     oauth_component = "oauth.example.com"       -- the JID of the Component that xmpp-oauth connects as
 --     -- oauth_component_timeout = 5              -- seconds that a login waits for the component
 --
--- Specs: RFC 7628 (OAUTHBEARER), RFC 6120 §6 (SASL), XEP-0388 (SASL2), XEP-0198 (resumption), XEP-0493 (scopes).
+-- Specs: RFC 7628 (OAUTHBEARER), RFC 6120 §6 (SASL), RFC 6750 (tokens over HTTP), XEP-0388 (SASL2), XEP-0198
+-- (resumption), XEP-0493 (scopes).
 
 local async = require "util.async";
 local base64 = require "util.encodings".base64;
@@ -409,6 +410,53 @@ end
 wrap_provider();
 module:hook("item-added/auth-provider", wrap_provider, -10); -- after the usermanager has taken it
 
+-- Tokens over HTTP (Prosody 13) --------------------------------------------------------------------------------------
+-- mod_rest asks the host's mod_tokenauth whose a bearer token is, and then acts as a session of that account. So ours
+-- are answered for there: each request asks anew, and is held to its scope by the same hook as a session's stanzas
+-- (see Scopes). There is no session that could outlive the grant.
+
+local function token_session(token, resource)
+	local http = { log = module._log }; -- no address is known: all of them together wait as if from one
+	local answer = ask_about(http, "n,,\1auth=Bearer " .. token .. "\1\1");
+	local success = is_result(answer) and answer:get_child("success", XMLNS_SASL);
+	if not success then
+		local refused = is_result(answer) and answer:get_child("challenge", XMLNS_SASL);
+		return nil, refused and "not-authorized" or "internal-error";
+	end
+	local accepted = {};
+	if accept(accepted, http, success) ~= "success" then return nil, "not-authorized"; end
+	local username, grant = accepted.username, accepted.oauth_grant;
+	local role = grant.restricted and ordinary_role(username) or usermanager.get_user_role(username, module.host);
+	if not role then return nil, "not-authorized"; end
+	return { username = username, host = module.host, resource = resource or id.short(), role = role,
+		oauth_grant = grant };
+end
+
+local restore_tokens = function () end;
+
+local function wrap_tokens()
+	restore_tokens();
+	local tokens = host.modules.tokenauth;
+	local own_get = tokens and tokens.get_token_session; -- Prosody 0.12 has none
+	if not own_get then return; end
+	local function get_token_session(token, resource)
+		-- RFC 6750 §2.1. What mod_tokenauth made itself is its own to judge.
+		local is_ours = active and type(token) == "string" and token:find("^[%w%-._~+/]+=*$");
+		if is_ours then return token_session(token, resource); end
+		return own_get(token, resource);
+	end
+	tokens.get_token_session = get_token_session;
+	function restore_tokens()
+		if tokens.get_token_session == get_token_session then tokens.get_token_session = own_get; end
+	end
+end
+wrap_tokens();
+local function on_loaded(event)
+	if event.module == "tokenauth" then wrap_tokens(); end
+end
+module:hook("module-loaded", on_loaded);
+module:hook("module-reloaded", on_loaded);
+
 -- Scopes -------------------------------------------------------------------------------------------------------------
 -- xmpp:client:normal is everything but password change, account removal, client management and server administration.
 -- Roles (13) hold back only what asks for a permission, and on 0.12 an admin is known by the JID alone, so what such
@@ -483,6 +531,7 @@ local function is_forbidden(origin, stanza)
 		return false;
 	end
 	local payload = stanza.tags[1];
+	if not payload then return false; end -- mod_rest looks at that later
 	local xmlns = payload.attr.xmlns or "";
 	if credential_namespaces[xmlns] then
 		return at_server and (credential_namespaces[xmlns] == "any" or stanza_type == "set");
@@ -535,6 +584,7 @@ local function is_for_data(session, stanza)
 	if stanza.name ~= "iq" or not is_own_server(session, to) then return false; end
 	if stanza_type == "result" or stanza_type == "error" then return true; end
 	local payload = stanza.tags[1];
+	if not payload then return false; end
 	return server_questions[payload.attr.xmlns] == stanza_type
 		or (to ~= session.host and is_data_request(data, stanza_type, payload));
 end
@@ -842,6 +892,7 @@ end
 
 function module.unload()
 	restore_provider();
+	restore_tokens();
 	-- Without the module nothing would hold these sessions to their scope, or end them.
 	if not reloading then
 		for _, user in pairs(host.sessions) do

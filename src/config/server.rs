@@ -103,13 +103,34 @@ pub(super) fn xmpp(section: &Section<'_>, component: Option<&jid::DomainRef>) ->
         .number("max_password_checks", 1..=1000)
         .unwrap_or(16);
     let c2s = section.section("c2s", |section| c2s(section, &hosts));
+    let validate_hosts = section.list("validate_hosts", |text| one_of_hosts(text, &hosts));
+    let validate_hosts = validate_hosts.unwrap_or_default();
+    // By itself such a host checks passwords here, if at all.
+    if !validate_hosts.is_empty()
+        && (authentication != Authentication::C2s || c2s.address.is_none())
+    {
+        section.problem(
+            "validate_hosts",
+            "names hosts that keep no passwords: set xmpp.authentication = \"c2s\", and \
+             xmpp.c2s.address to the server that keeps them",
+        );
+    }
     Some(Xmpp {
         hosts,
+        validate_hosts,
         admins: admins.unwrap_or_default(),
         authentication,
         c2s,
         max_password_checks,
     })
+}
+
+fn one_of_hosts(text: &str, hosts: &[DomainPart]) -> Value<DomainPart> {
+    let host = domain(text)?;
+    match hosts.contains(&host) {
+        true => Ok(host),
+        false => Err(format!("must be one of xmpp.hosts, not {}", quoted(text))),
+    }
 }
 
 /// An account whose `from` nobody but a served host can stamp.

@@ -57,6 +57,8 @@ pub struct Hello {
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) name: DomainPart,
+    /// Whether it is of no use without its module.
+    needs_module: bool,
     state: Mutex<State>,
     /// A hello is wanted.
     silent: Notify,
@@ -74,9 +76,10 @@ struct State {
 }
 
 impl Host {
-    pub(super) fn new(name: DomainPart) -> Self {
+    pub(super) fn new(name: DomainPart, needs_module: bool) -> Self {
         Self {
             name,
+            needs_module,
             state: Mutex::default(),
             silent: Notify::new(),
             greeted: Notify::new(),
@@ -143,7 +146,7 @@ impl Host {
 
     fn missing(&self) {
         let mut state = self.state();
-        if state.module != Module::Missing {
+        if state.module != Module::Missing && self.needs_module {
             warn!(
                 host = %self.name,
                 "the host has no oauth component module: load it there, with this component's JID"

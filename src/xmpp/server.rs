@@ -23,7 +23,7 @@ use super::vcard;
 use crate::accounts::{AccountStatus, Accounts, PasswordCheck, Unavailable};
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::model::{Generation, GrantId, Profile, ScopeSet};
+use crate::model::{Generation, GrantId, Profile, Scope, ScopeSet};
 use crate::oauth::Provider;
 use crate::secrets::{Random, Secret};
 
@@ -41,7 +41,10 @@ pub struct Server {
 impl Server {
     /// The server that `config` names; the link is down until [`Server::run`].
     pub fn new(config: Arc<Config>, random: Arc<dyn Random>) -> Arc<Self> {
-        let name = |host: &DomainPart| Arc::new(Host::new(host.clone()));
+        let name = |host: &DomainPart| {
+            let needs_module = !config.xmpp.only_validates(host);
+            Arc::new(Host::new(host.clone(), needs_module))
+        };
         let hosts: Vec<_> = config.xmpp.hosts.iter().map(name).collect();
         // A configuration has a host; without one, asking after ourselves is as good.
         let pinged = config.xmpp.hosts.first().unwrap_or(&config.component.jid);
@@ -109,6 +112,11 @@ impl Server {
     pub(super) fn has_module(&self, host: &DomainRef) -> bool {
         let info = self.host(host).map(|host| host.info());
         info.is_some_and(|info| matches!(info.module, Module::Present(_)))
+    }
+
+    /// Whether the host lets people in by `/oauth2/validate/HOST`, with no module that has said hello.
+    fn only_validates(&self, host: &DomainRef) -> bool {
+        self.config.xmpp.only_validates(host) && !self.has_module(host)
     }
 
     fn host(&self, name: &DomainRef) -> Option<&Arc<Host>> {
@@ -261,6 +269,9 @@ impl Accounts for Server {
             grant: grant.to_string(),
         };
         let host = account.domain();
+        if self.only_validates(host) {
+            return Ok(0); // nobody there knows a grant
+        }
         let answer = self.ask_module(host, Kind::Set, order.into()).await?;
         Ok(Ended::try_from(answer).map_err(senseless)?.count)
     }
@@ -270,6 +281,10 @@ impl Accounts for Server {
     }
 
     fn enforced_scopes(&self, host: &DomainPart) -> ScopeSet {
+        if self.only_validates(host) {
+            // Nothing there holds a session to less than the account.
+            return Scope::XMPP.parse().unwrap_or_default();
+        }
         self.host(host)
             .map(|host| host.scopes())
             .unwrap_or_default()

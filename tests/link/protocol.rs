@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use xmpp_oauth::accounts::Accounts as _;
+use xmpp_oauth::model::GrantId;
 use xmpp_oauth::xmpp::Module;
 
 use crate::world::{Peer, World, condition, text};
@@ -67,6 +68,22 @@ async fn anybody_may_ask_what_is_here() {
         assert_eq!(condition(&answer), "service-unavailable", "{payload}");
     }
     assert_eq!(condition(&peer.ask(EVE, "get", "").await), "bad-request");
+}
+
+#[tokio::test]
+async fn a_host_that_only_validates_gives_the_whole_account_or_nothing() {
+    let world = World::validating().await;
+    let mut peer = world.accept().await;
+    let host: jid::DomainPart = "localhost".parse().unwrap();
+    assert_eq!(world.server.enforced_scopes(&host).to_string(), "xmpp");
+    // Nobody there is told of grants.
+    let alice = "alice@localhost".parse().unwrap();
+    let ended = world.server.end_sessions(&alice, &GrantId::new("g")).await;
+    assert_eq!(ended, Ok(0));
+    // A module that is there all the same is believed.
+    peer.hello("localhost").await;
+    let enforced = world.server.enforced_scopes(&host).to_string();
+    assert_eq!(enforced, "xmpp xmpp:client:normal");
 }
 
 #[tokio::test]

@@ -80,6 +80,16 @@ impl World {
 
     /// Whose passwords are checked by logging in to `address`.
     pub(crate) async fn with_c2s(address: SocketAddr, more: &str) -> Self {
+        Self::with_xmpp(address, "", more).await
+    }
+
+    /// Whose host has no module, and asks whether tokens are good.
+    pub(crate) async fn validating() -> Self {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        Self::with_xmpp(nowhere, "validate_hosts = [\"localhost\"]", "").await
+    }
+
+    async fn with_xmpp(address: SocketAddr, xmpp: &str, c2s: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let text = format!(
             r#"
@@ -91,9 +101,10 @@ impl World {
             [xmpp]
             hosts = ["localhost"]
             authentication = "c2s"
+            {xmpp}
             [xmpp.c2s]
             address = "{address}"
-            {more}
+            {c2s}
             [http]
             public_url = "http://localhost:8480"
             "#,

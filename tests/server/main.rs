@@ -23,14 +23,17 @@ mod ejabberd;
 mod harness;
 mod main_job;
 mod mischief;
+mod oauth_external;
 mod oauthbearer;
 mod other_clients;
 mod played;
 mod profile;
 mod proxy;
+mod rest;
 mod scopes;
 mod secrecy;
 mod site;
+mod strophe;
 mod survival;
 
 use support::http as client;

@@ -308,6 +308,7 @@ impl Tokens {
 pub(crate) fn settings(http: u16, ops: u16, link: &str, more: &str) -> String {
     let hosts = format!("hosts = [\"{HOST}\"]");
     let more = match more.contains("[xmpp]") {
+        true if more.contains("[xmpp]\nhosts") => more.to_owned(),
         true => more.replace("[xmpp]", &format!("[xmpp]\n{hosts}")),
         false => format!("[xmpp]\n{hosts}\n{more}"),
     };

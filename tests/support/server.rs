@@ -77,6 +77,16 @@ impl Wish {
         self.has_sasl2 && self.is_new()
     }
 
+    /// Whether the release's prosody-modules have mod_rest: Debian 12's have not.
+    pub(crate) fn has_rest(self) -> bool {
+        self.release.is_prosody() && self.is_new()
+    }
+
+    /// Whether the server has OAUTHBEARER without our module, for its own authentication providers.
+    pub(crate) fn has_oauthbearer(self) -> bool {
+        self.release.is_prosody() && self.is_new()
+    }
+
     /// Debian 13's.
     fn is_new(self) -> bool {
         self.release.source == Source::Tree("trixie") || is_trixie()

@@ -229,6 +229,10 @@ fn check_module(host: &HostRow, config: &Config, report: &mut Report) {
                 module.scopes.join(" "),
             ),
         ),
+        None if is_validating(host, config) => report.warn(
+            &what,
+            "none, as xmpp.validate_hosts says: sessions there outlive their grants",
+        ),
         None if host.is_missing => report.fail(
             &what,
             format_args!(
@@ -244,6 +248,11 @@ fn check_module(host: &HostRow, config: &Config, report: &mut Report) {
             ),
         ),
     }
+}
+
+fn is_validating(host: &HostRow, config: &Config) -> bool {
+    let mut hosts = config.xmpp.validate_hosts.iter();
+    hosts.any(|validating| validating.as_str() == host.host)
 }
 
 async fn check_password(provider: &mut Provider, host: &str, report: &mut Report) {
