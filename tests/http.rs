@@ -56,6 +56,8 @@ mod cors;
 mod devices;
 #[path = "http/discovery.rs"]
 mod discovery;
+#[path = "http/dpop.rs"]
+mod dpop;
 #[path = "http/granted.rs"]
 mod granted;
 #[path = "http/hints.rs"]

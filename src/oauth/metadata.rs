@@ -37,6 +37,7 @@ struct Requested {
     token_endpoint_auth_signing_alg: Option<String>,
     request_object_signing_alg: Option<String>,
     require_pushed_authorization_requests: Option<bool>,
+    dpop_bound_access_tokens: Option<bool>,
     initiate_login_uri: Option<String>,
     id_token_encrypted_response_alg: Option<Value>,
     id_token_encrypted_response_enc: Option<Value>,
@@ -124,6 +125,7 @@ pub(super) fn check_metadata(
         require_pushed_authorization_requests: requested
             .require_pushed_authorization_requests
             .unwrap_or(false),
+        dpop_bound_access_tokens: requested.dpop_bound_access_tokens.unwrap_or(false),
         jwks: requested.jwks,
         initiate_login_uri: https_url(
             "initiate_login_uri",
@@ -524,6 +526,7 @@ pub(super) fn schema(offered: &[SigningAlgorithm]) -> Value {
             "token_endpoint_auth_signing_alg": { "enum": client::ALGORITHMS },
             "request_object_signing_alg": { "enum": client::ALGORITHMS },
             "require_pushed_authorization_requests": { "type": "boolean", "default": false },
+            "dpop_bound_access_tokens": { "type": "boolean", "default": false },
             "initiate_login_uri": url(),
             "logo_uri": url(),
             "policy_uri": url(),
@@ -653,6 +656,7 @@ mod tests {
             ("token_endpoint_auth_signing_alg", json!("HS256")),
             ("request_object_signing_alg", json!("none")),
             ("require_pushed_authorization_requests", json!("yes")),
+            ("dpop_bound_access_tokens", json!("yes")),
             ("initiate_login_uri", json!("http://app.example/")),
         ] {
             let mut change = json!({ field: value });

@@ -1,7 +1,7 @@
 //! The protocol: what clients may ask for and what they get. One file per endpoint or grant; what
 //! they share lives once. Speaks no HTTP, no XML and no SQL, and never looks at the system's clock.
 //!
-//! RFC 6749, 6750, 7009, 7523, 7591, 7592, 7628, 7636, 7662, 8414, 8628, 9101, 9126, 9207, 9700; OpenID
+//! RFC 6749, 6750, 7009, 7523, 7591, 7592, 7628, 7636, 7662, 8414, 8628, 9101, 9126, 9207, 9449, 9700; OpenID
 //! Connect Core, Discovery and Registration; XEP-0493.
 
 pub mod access;
@@ -17,6 +17,7 @@ pub mod consent;
 mod control;
 pub mod device;
 pub mod discovery;
+pub mod dpop;
 mod error;
 pub mod granted;
 mod grants;
@@ -121,6 +122,7 @@ pub struct Provider {
     live: LiveSessions,
     pushed: PushedRequests,
     seen_assertions: Seen,
+    seen_proofs: Seen,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
     account_changes: Epochs,
@@ -169,6 +171,7 @@ impl Provider {
             live: LiveSessions::default(),
             pushed: PushedRequests::default(),
             seen_assertions: Seen::default(),
+            seen_proofs: Seen::default(),
             account_changes: Epochs::default(),
             password_tries_of_account: Brake::new(
                 limits.password_tries_per_account,

@@ -12,10 +12,11 @@ use url::form_urlencoded::Serializer;
 
 use super::authorize::Refusal;
 use super::clients::Credentials;
+use super::dpop::Proof;
 use super::{ErrorCode, OauthError, Params, Provider};
 use crate::clock::Timestamp;
 use crate::keys::client::{self, Algorithms};
-use crate::model::{Client, ClientId};
+use crate::model::{Client, ClientId, Thumbprint};
 use crate::secrets::{TokenHash, mac_text, random_text, same};
 
 /// RFC 9126 §2.2.
@@ -109,6 +110,7 @@ impl Provider {
         &self,
         pairs: Vec<(String, String)>,
         credentials: &Credentials,
+        proof: Option<Proof<'_>>,
     ) -> Result<Pushed, OauthError> {
         let client = self.authenticate_client(credentials).await?;
         let mut pairs: Pairs = pairs
@@ -131,6 +133,12 @@ impl Provider {
         }
         pairs.retain(|(name, _)| name != "client_id");
         pairs.push(("client_id".to_owned(), client.id.to_string()));
+        let proved = proof
+            .map(|proof| self.check_proof(proof, None))
+            .transpose()?;
+        if let Some(proved) = &proved {
+            bind(&mut pairs, &proved.jkt)?;
+        }
         let bytes = pairs.iter().map(|(n, v)| n.len() + v.len()).sum();
         if bytes > LONGEST {
             return Err(OauthError::invalid_request(format!(
@@ -151,6 +159,9 @@ impl Provider {
             bytes,
             expires_at: now + PUSHED_FOR,
         };
+        if let Some(proved) = &proved {
+            self.spend_proof(proved)?;
+        }
         self.pushed.put(&uri, waiting, now)?;
         Ok(Pushed {
             request_uri: uri,
@@ -255,6 +266,20 @@ impl Provider {
         let until = Timestamp::from_unix(parts.next()?.parse().ok()?);
         let expected = self.vouching_word(pairs, origin, until);
         (same(&expected, word) && until > self.now()).then_some(origin)
+    }
+}
+
+/// RFC 9449 §10.1: a proof says the same as `dpop_jkt`, and where both are there they must agree.
+fn bind(pairs: &mut Pairs, jkt: &Thumbprint) -> Result<(), OauthError> {
+    match pairs.iter().find(|(name, _)| name == "dpop_jkt") {
+        Some((_, said)) if said != jkt.as_str() => Err(OauthError::invalid_request(
+            "dpop_jkt and the DPoP proof name different keys",
+        )),
+        Some(_) => Ok(()),
+        None => {
+            pairs.push(("dpop_jkt".to_owned(), jkt.to_string()));
+            Ok(())
+        }
     }
 }
 
