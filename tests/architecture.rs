@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "xmpp", "oauth", "storage", "keys", "model", "config", "clock", "secrets",
+            "app", "xmpp", "oauth", "storage", "keys", "model", "config", "clock", "secrets", "tls",
         ],
     ),
     (
@@ -33,30 +33,33 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "xmpp",
         &[
-            "oauth", "accounts", "limits", "model", "config", "clock", "secrets",
+            "oauth", "accounts", "limits", "model", "config", "clock", "secrets", "tls",
         ],
     ),
     (
         "oauth",
         &[
-            "storage", "keys", "accounts", "limits", "model", "config", "clock", "secrets",
+            "storage", "keys", "fetch", "accounts", "limits", "model", "config", "clock", "secrets",
         ],
     ),
     ("storage", &["model", "clock", "secrets"]),
     ("keys", &["storage", "model", "config", "clock", "secrets"]),
+    ("fetch", &["config", "tls"]),
     ("accounts", &["model", "secrets"]),
     ("limits", &["clock"]),
     ("config", &["model", "secrets"]),
     ("model", &["clock", "secrets"]),
     ("clock", &[]),
     ("secrets", &[]),
+    ("tls", &[]),
 ];
 
 /// Crates that belong to some rooms alone.
 const CRATES: &[(&[&str], &[&str])] = &[
+    (&["axum", "tower"], &["http", "app", "cli"]),
     (
-        &["axum", "hyper", "hyper_util", "http_body_util", "tower"],
-        &["http", "app", "cli"],
+        &["hyper", "hyper_util", "http_body_util"],
+        &["http", "app", "cli", "fetch"],
     ),
     (
         &[
@@ -69,16 +72,10 @@ const CRATES: &[(&[&str], &[&str])] = &[
     ),
     (&["rusqlite"], &["storage"]),
     (
-        &[
-            "tokio_xmpp",
-            "xmpp_parsers",
-            "rxml",
-            "xso",
-            "sasl",
-            "tokio_rustls",
-        ],
+        &["tokio_xmpp", "xmpp_parsers", "rxml", "xso", "sasl"],
         &["xmpp"],
     ),
+    (&["tokio_rustls"], &["xmpp", "fetch", "tls"]),
     (&["minidom"], &["xmpp", "cli"]),
     (&["jsonwebtoken", "aws_lc_rs"], &["keys"]),
     (&["clap", "tracing_subscriber", "hyper_rustls"], &["cli"]),

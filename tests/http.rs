@@ -68,6 +68,8 @@ mod id_tokens;
 mod implicit;
 #[path = "http/introspection.rs"]
 mod introspection;
+#[path = "http/jwks_uri.rs"]
+mod jwks_uri;
 #[path = "http/login.rs"]
 mod login;
 #[path = "http/logout.rs"]

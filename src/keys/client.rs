@@ -19,6 +19,8 @@ pub const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 const LEEWAY: i64 = 60;
 /// The most keys in a client's set.
 const MOST_KEYS: usize = 5;
+/// And in one that was fetched: old and new ones stand there beside each other.
+const MOST_FETCHED: usize = 20;
 
 /// Which algorithms are taken.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +58,14 @@ fn check_jwk(key: &Value) -> Result<Jwk, &'static str> {
     }
     DecodingKey::from_jwk(&parsed).map_err(|_| NO_KEY)?;
     Ok(parsed)
+}
+
+/// Of a JWK Set, the keys that verify what clients sign, few enough to try; `None` where it is no set.
+pub fn usable_keys(set: &Value) -> Option<Value> {
+    let keys = set.get("keys")?.as_array()?.iter();
+    let usable = keys.filter(|key| check_jwk(key).is_ok());
+    let usable: Vec<&Value> = usable.take(MOST_FETCHED).collect();
+    Some(serde_json::json!({ "keys": usable }))
 }
 
 const NO_KEY: &str = "holds a key that cannot verify RS256, PS256, ES256 or EdDSA";

@@ -213,6 +213,9 @@ pub struct ClientMetadata {
     /// The public keys that it signs with, a JWK Set (RFC 7517 §5).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub jwks: Option<serde_json::Value>,
+    /// Where they are, for one that says so instead (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jwks_uri: Option<Url>,
     /// How it signs its assertions; `None` for any way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token_endpoint_auth_signing_alg: Option<String>,

@@ -12,6 +12,7 @@ pub mod bearer;
 pub mod browsers;
 mod cache;
 mod claims;
+mod client_keys;
 pub mod clients;
 pub mod consent;
 mod control;
@@ -53,6 +54,7 @@ pub use params::{Params, Repeated};
 use crate::accounts::Accounts;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::fetch::Fetcher;
 use crate::keys::Keyring;
 use crate::limits::{AddressKey, Brake};
 use crate::model::{Client, ClientId};
@@ -60,6 +62,7 @@ use crate::secrets::{Random, TokenHash, mac};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
+use client_keys::FetchedKeys;
 use device::DeviceBrakes;
 use login::IsKnown;
 use par::PushedRequests;
@@ -121,6 +124,8 @@ pub struct Provider {
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
     pushed: PushedRequests,
+    fetcher: Fetcher,
+    fetched_keys: FetchedKeys,
     seen_assertions: Seen,
     seen_proofs: Seen,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
@@ -170,6 +175,8 @@ impl Provider {
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),
             pushed: PushedRequests::default(),
+            fetcher: Fetcher::new(&on.config.fetch),
+            fetched_keys: FetchedKeys::default(),
             seen_assertions: Seen::default(),
             seen_proofs: Seen::default(),
             account_changes: Epochs::default(),

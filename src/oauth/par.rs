@@ -129,7 +129,7 @@ impl Provider {
             ));
         }
         if let Some(request) = get("request") {
-            pairs = self.open_request_object(&client, request)?;
+            pairs = self.open_request_object(&client, request).await?;
         }
         pairs.retain(|(name, _)| name != "client_id");
         pairs.push(("client_id".to_owned(), client.id.to_string()));
@@ -195,7 +195,10 @@ impl Provider {
             }
             (None, Some(request)) => {
                 let client = self.check_client(&params).await?;
-                (self.open_request_object(&client, request)?, Origin::Signed)
+                (
+                    self.open_request_object(&client, request).await?,
+                    Origin::Signed,
+                )
             }
         };
         Ok(Some(self.vouch(inner, origin)))
@@ -203,19 +206,22 @@ impl Provider {
 
     /// The parameters of a request object (RFC 9101 §6), which the client has signed with a key that it
     /// registered. They alone count (§5); what is not a parameter is left out.
-    fn open_request_object(&self, client: &Client, request: &str) -> Result<Pairs, OauthError> {
+    async fn open_request_object(
+        &self,
+        client: &Client,
+        request: &str,
+    ) -> Result<Pairs, OauthError> {
         let wrong = |why: &str| OauthError::new(ErrorCode::InvalidRequestObject, why);
-        let jwks = client.metadata.jwks.as_ref();
-        let jwks = jwks.ok_or_else(|| wrong("the client registered no jwks to verify it with"))?;
         let algorithms = match &client.metadata.request_object_signing_alg {
             Some(only) => Algorithms::Only(only),
             None => Algorithms::Any,
         };
         // RFC 9101 §6.2, §10.8: a signature is a must, and an object for another purpose is none
-        let claims = client::verify(jwks, request, algorithms, &["oauth-authz-req+jwt", "JWT"])
-            .map_err(|_| {
-                wrong("the request object is not signed with a key of the client's jwks")
-            })?;
+        let types = ["oauth-authz-req+jwt", "JWT"];
+        let claims = self
+            .signed_by_client(client, request, algorithms, &types)
+            .await
+            .map_err(|why| wrong(&format!("the request object {why}")))?;
         let Value::Object(claims) = claims else {
             return Err(wrong("the request object holds no claims"));
         };
