@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod http;
 pub mod keys;
 pub mod limits;
+pub mod metrics;
 pub mod model;
 pub mod oauth;
 pub mod secrets;

@@ -8,6 +8,7 @@ mod answer;
 mod authorize;
 mod cookies;
 mod cors;
+mod counts;
 mod device;
 mod discovery;
 mod explained;
@@ -15,6 +16,7 @@ mod login;
 mod logout;
 pub mod ops;
 pub mod pages;
+mod places;
 mod probe;
 mod register;
 mod request;
@@ -31,11 +33,13 @@ use std::sync::Arc;
 pub use pages::PagesError;
 pub use probe::{Probes, Sighting};
 
+use counts::Counts;
 use pages::Pages;
 pub use pages::current::CurrentPages;
 pub use routes::router;
 
 use crate::config::{Config, Http};
+use crate::metrics::Metrics;
 use crate::oauth::Provider;
 use crate::secrets::Random;
 
@@ -45,6 +49,7 @@ pub struct Web {
     pages: Arc<CurrentPages>,
     random: Arc<dyn Random>,
     probes: Arc<Probes>,
+    counts: Counts,
 }
 
 impl Web {
@@ -62,6 +67,7 @@ impl Web {
             pages: Arc::new(CurrentPages::new(&config.site)?),
             random,
             probes: Arc::default(),
+            counts: Counts::new(&routes::PATHS),
         })
     }
 
@@ -74,6 +80,11 @@ impl Web {
     /// The pages, to be read again while they are being shown.
     pub fn current_pages(&self) -> Arc<CurrentPages> {
         Arc::clone(&self.pages)
+    }
+
+    /// What the web counts.
+    pub fn metrics(&self) -> Metrics {
+        self.counts.metrics.clone()
     }
 
     fn pages(&self) -> Arc<Pages> {
