@@ -44,6 +44,8 @@ pub struct Config {
     pub clients: Vec<ConfiguredClient>,
     /// `[flows]`
     pub flows: Flows,
+    /// `[fetch]`
+    pub fetch: Fetch,
     /// `[introspection]`
     pub introspection: Introspection,
     /// `[limits]`
@@ -317,6 +319,15 @@ impl Flows {
         self.allowed_response_types.contains(&response_type)
             && (response_type.is_implicit() || self.allows(GrantType::AuthorizationCode))
     }
+}
+
+/// `[fetch]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetch {
+    /// Whether what clients name may be at an address that is not public.
+    pub allow_private: bool,
+    /// Certificate authorities to trust there, too.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// `[introspection]`

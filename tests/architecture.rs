@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "xmpp", "oauth", "storage", "keys", "model", "config", "clock", "secrets",
+            "app", "xmpp", "oauth", "storage", "keys", "model", "config", "clock", "secrets", "tls",
         ],
     ),
     (
@@ -35,18 +35,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "xmpp",
         &[
-            "oauth", "accounts", "limits", "metrics", "model", "config", "clock", "secrets",
+            "oauth", "accounts", "limits", "metrics", "model", "config", "clock", "secrets", "tls",
         ],
     ),
     (
         "oauth",
         &[
-            "storage", "keys", "accounts", "limits", "metrics", "model", "config", "clock",
-            "secrets",
+            "storage", "keys", "fetch", "accounts", "limits", "metrics", "model", "config",
+            "clock", "secrets",
         ],
     ),
     ("storage", &["metrics", "model", "clock", "secrets"]),
     ("keys", &["storage", "model", "config", "clock", "secrets"]),
+    ("fetch", &["config", "tls"]),
     ("accounts", &["model", "secrets"]),
     ("limits", &["clock"]),
     ("metrics", &[]),
@@ -54,13 +55,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("model", &["clock", "secrets"]),
     ("clock", &[]),
     ("secrets", &[]),
+    ("tls", &[]),
 ];
 
 /// Crates that belong to some rooms alone.
 const CRATES: &[(&[&str], &[&str])] = &[
+    (&["axum", "tower"], &["http", "app", "cli"]),
     (
-        &["axum", "hyper", "hyper_util", "http_body_util", "tower"],
-        &["http", "app", "cli"],
+        &["hyper", "hyper_util", "http_body_util"],
+        &["http", "app", "cli", "fetch"],
     ),
     (
         &[
@@ -73,16 +76,10 @@ const CRATES: &[(&[&str], &[&str])] = &[
     ),
     (&["rusqlite"], &["storage"]),
     (
-        &[
-            "tokio_xmpp",
-            "xmpp_parsers",
-            "rxml",
-            "xso",
-            "sasl",
-            "tokio_rustls",
-        ],
+        &["tokio_xmpp", "xmpp_parsers", "rxml", "xso", "sasl"],
         &["xmpp"],
     ),
+    (&["tokio_rustls"], &["xmpp", "fetch", "tls"]),
     (&["minidom"], &["xmpp", "cli"]),
     (&["jsonwebtoken", "aws_lc_rs"], &["keys"]),
     (

@@ -115,6 +115,7 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         scopes: grant.scopes.clone(),
         redirect_uri: None,
         code_challenge: None,
+        dpop_jkt: None,
         nonce: None,
         id_token_claims: ClaimSet::default(),
         auth_time: NOW,
@@ -131,6 +132,8 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         refresh_expires_at: None,
         issued_at: NOW,
         issued_to: None,
+        access_jkt: None,
+        refresh_jkt: None,
     };
     let hash = TokenHash::of(&format!("code-{id}"));
     let session = BrowserSession {

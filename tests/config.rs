@@ -713,6 +713,8 @@ fn choices_and_limits_name_what_is_allowed() {
     );
     refused("log", "level = \"\"", &["error, warn, info, debug, trace"]);
     refused("log", "format = \"xml\"", &["\"text\" or \"json\""]);
+    refused("fetch", "allow_private = \"yes\"", &["true or false"]);
+    refused("fetch", "ca_file = \"missing.pem\"", &["missing.pem"]);
     refused(
         "introspection",
         "allowed = [\"\"]",

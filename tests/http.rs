@@ -58,6 +58,8 @@ mod cors;
 mod devices;
 #[path = "http/discovery.rs"]
 mod discovery;
+#[path = "http/dpop.rs"]
+mod dpop;
 #[path = "http/granted.rs"]
 mod granted;
 #[path = "http/hints.rs"]
@@ -68,6 +70,8 @@ mod id_tokens;
 mod implicit;
 #[path = "http/introspection.rs"]
 mod introspection;
+#[path = "http/jwks_uri.rs"]
+mod jwks_uri;
 #[path = "http/languages.rs"]
 mod languages;
 #[path = "http/login.rs"]

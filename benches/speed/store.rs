@@ -102,6 +102,7 @@ impl Seeds {
             scopes: grant.scopes.clone(),
             redirect_uri: None,
             code_challenge: None,
+            dpop_jkt: None,
             nonce: None,
             id_token_claims: ClaimSet::default(),
             auth_time: now,
@@ -118,6 +119,8 @@ impl Seeds {
             refresh_expires_at: None,
             issued_at: now,
             issued_to: None,
+            access_jkt: None,
+            refresh_jkt: None,
         };
         let hash = TokenHash::of(&format!("xoc_{no}"));
         assert!(

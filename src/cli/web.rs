@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use url::{Url, form_urlencoded};
 
-use crate::xmpp::c2s::tls_config;
+use crate::tls;
 
 /// How long an answer may take.
 const TIME: Duration = Duration::from_secs(20);
@@ -58,9 +58,9 @@ pub(super) struct Web {
 impl Web {
     /// A client that trusts the system's certificates, and those in `ca_file`.
     pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, WebError> {
-        let tls = tls_config(ca_file).map_err(|error| WebError {
+        let tls = tls::client_config(ca_file).map_err(|error| WebError {
             url: "certificates".to_owned(),
-            why: error.to_string(),
+            why: error,
         })?;
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)

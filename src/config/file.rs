@@ -68,6 +68,7 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
     });
     let clients = file.sections("clients", |section| provider::client(section, path));
     let flows = file.section("flows", provider::flows);
+    let fetch = file.section("fetch", server::fetch);
     let introspection = file.section("introspection", provider::introspection);
     let limits = file.section("limits", provider::limits);
     let audit = file.section("audit", provider::audit);
@@ -82,6 +83,7 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
         registration,
         clients: clients.into_iter().flatten().collect(),
         flows,
+        fetch,
         introspection,
         limits,
         audit,

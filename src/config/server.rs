@@ -13,7 +13,7 @@ use super::values::{
     Value, domain, expected, filled_in, host_and_port, host_of, is_loopback, one_of, public_url,
     quoted,
 };
-use super::{Authentication, C2s, C2sTls, Component, Http, Storage, Xmpp};
+use super::{Authentication, C2s, C2sTls, Component, Fetch, Http, Storage, Xmpp};
 
 pub(super) fn component(section: &Section<'_>, file: Option<&Path>) -> Option<Component> {
     let jid = section.required(
@@ -194,6 +194,13 @@ fn c2s(section: &Section<'_>, hosts: &[DomainPart]) -> C2s {
 
 /// The SASL mechanisms that can check a password, the best first.
 const MECHANISMS: [&str; 3] = ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"];
+
+pub(super) fn fetch(section: &Section<'_>) -> Fetch {
+    Fetch {
+        allow_private: section.flag("allow_private").unwrap_or(false),
+        ca_file: existing(section, "ca_file", "a file", Path::is_file),
+    }
+}
 
 /// A path to something that must be there.
 pub(super) fn existing(

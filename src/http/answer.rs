@@ -11,6 +11,7 @@ use serde_json::json;
 use super::Web;
 use super::pages::{ErrorLink, ErrorPage, ErrorTitle, PagesError};
 use super::texts::Locale;
+use crate::oauth::dpop::{ALGORITHMS, Shown};
 use crate::oauth::{ErrorCode, OauthError};
 use crate::secrets::random_text;
 
@@ -48,7 +49,7 @@ impl IntoResponse for Refused {
 }
 
 impl IntoResponse for OauthError {
-    /// RFC 6749 §5.2; RFC 6750 §3 for what a bearer token was shown to is in `bearer_error`.
+    /// RFC 6749 §5.2; RFC 6750 §3 for what an access token was shown to is in `token_error`.
     fn into_response(self) -> Response {
         let mut response = json_answer(status_of(&self), &error_body(&self));
         if self.code == ErrorCode::InvalidClient {
@@ -75,21 +76,77 @@ pub(super) fn status_of(error: &OauthError) -> StatusCode {
     StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
-/// The answer to a bad bearer token (RFC 6750 §3): the challenge names the error, and what is missing.
+/// How an access token was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Bearer,
+    Dpop,
+}
+
+impl From<&Shown<'_>> for Scheme {
+    fn from(shown: &Shown<'_>) -> Self {
+        match shown {
+            Shown::Bearer(_) => Self::Bearer,
+            Shown::Dpop(..) => Self::Dpop,
+        }
+    }
+}
+
+/// The answer to an access token that does not do (RFC 6750 §3, RFC 9449 §7.1). Who showed a bearer token is
+/// told that there is more (RFC 9449 §7.2).
+pub(super) fn token_error(error: &OauthError, scheme: Scheme) -> Response {
+    match scheme {
+        Scheme::Bearer => {
+            let mut response = bearer_error(error);
+            set(&mut response, header::WWW_AUTHENTICATE, &dpop("DPoP "));
+            response
+        }
+        Scheme::Dpop => {
+            let challenge = dpop(&format!("{}, ", challenge("DPoP", error)));
+            let mut response = json_answer(status_of(error), &error_body(error));
+            // RFC 9449 §7.1: at a resource, another proof is asked for
+            if error.code == ErrorCode::InvalidDpopProof {
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+            }
+            set(&mut response, header::WWW_AUTHENTICATE, &challenge);
+            response
+        }
+    }
+}
+
+/// The same for what is never bound to a key.
 pub(super) fn bearer_error(error: &OauthError) -> Response {
+    let mut response = json_answer(status_of(error), &error_body(error));
+    let challenge = challenge("Bearer", error);
+    set(&mut response, header::WWW_AUTHENTICATE, &challenge);
+    response
+}
+
+/// Names the error, and what is missing.
+fn challenge(scheme: &str, error: &OauthError) -> String {
     let mut challenge = format!(
-        "Bearer realm=\"xmpp-oauth\", error=\"{}\", error_description=\"{}\"",
+        "{scheme} realm=\"xmpp-oauth\", error=\"{}\", error_description=\"{}\"",
         error.code, error.description
     );
     if error.code == ErrorCode::InsufficientScope {
         challenge.push_str(", scope=\"openid\"");
     }
-    let mut response = json_answer(status_of(error), &error_body(error));
-    set(&mut response, header::WWW_AUTHENTICATE, &challenge);
+    challenge
+}
+
+/// `before`, and how a proof may be signed.
+fn dpop(before: &str) -> String {
+    format!("{before}algs=\"{}\"", ALGORITHMS.join(" "))
+}
+
+/// RFC 6750 §3.1: a request without a token is told the schemes and nothing more.
+pub(super) fn no_token() -> Response {
+    let mut response = no_bearer();
+    set(&mut response, header::WWW_AUTHENTICATE, &dpop("DPoP "));
     response
 }
 
-/// RFC 6750 §3.1: a request without a token is told the scheme and nothing more.
+/// The same for what is never bound to a key.
 pub(super) fn no_bearer() -> Response {
     let error = OauthError::new(
         ErrorCode::InvalidToken,

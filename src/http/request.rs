@@ -8,13 +8,14 @@ use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 
 use super::Web;
 use super::answer::Refused;
 use crate::limits::{AddressKey, address_key};
+use crate::oauth::dpop::{Proof, Shown};
 use crate::oauth::{ErrorCode, OauthError, Params, Repeated};
 use crate::secrets::Secret;
 
@@ -174,6 +175,43 @@ pub(super) fn basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, Oau
 /// `Authorization: Bearer` (RFC 6750 §2.1).
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme(headers, "bearer")
+}
+
+/// The DPoP proof of a request to `path`: one at most (RFC 9449 §4.3).
+pub(super) fn proof<'a>(
+    headers: &'a HeaderMap,
+    method: &'a Method,
+    path: &'a str,
+) -> Result<Option<Proof<'a>>, OauthError> {
+    let invalid = |why| OauthError::new(ErrorCode::InvalidDpopProof, why);
+    let mut all = headers.get_all("dpop").iter();
+    let Some(first) = all.next() else {
+        return Ok(None);
+    };
+    if all.next().is_some() {
+        return Err(invalid("the DPoP header stands more than once"));
+    }
+    let jwt = first
+        .to_str()
+        .map_err(|_| invalid("the DPoP proof is no JWT"))?;
+    Ok(Some(Proof {
+        jwt,
+        method: method.as_str(),
+        path,
+    }))
+}
+
+/// The access token in the header (RFC 6750 §2.1, RFC 9449 §7.1), shown at `path`.
+pub(super) fn shown<'a>(
+    headers: &'a HeaderMap,
+    method: &'a Method,
+    path: &'a str,
+) -> Result<Option<Shown<'a>>, OauthError> {
+    Ok(match (bearer(headers), scheme(headers, "dpop")) {
+        (Some(token), _) => Some(Shown::Bearer(token)),
+        (None, Some(token)) => Some(Shown::Dpop(token, proof(headers, method, path)?)),
+        (None, None) => None,
+    })
 }
 
 fn scheme<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {

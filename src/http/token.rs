@@ -4,13 +4,14 @@
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
-use super::answer::{Refused, bearer_error, json_answer};
-use super::request::{Peer, basic, bearer, client_address, form, form_pairs, params};
+use super::answer::{Refused, Scheme, json_answer, token_error};
+use super::request::{Peer, basic, client_address, form, form_pairs, params, proof, shown};
 use super::{Shared, Web};
 use crate::oauth::Params;
 use crate::oauth::clients::Credentials;
+use crate::oauth::discovery::path;
 
 /// POST /oauth2/token
 pub(super) async fn token(
@@ -20,9 +21,10 @@ pub(super) async fn token(
     body: Body,
 ) -> Result<Response, Refused> {
     let from = client_address(&web, peer, &headers);
+    let proof = proof(&headers, &Method::POST, path::TOKEN)?;
     let (params, credentials) = client_request(&web, &headers, body).await?;
     Ok(
-        match web.provider.token(&params, &credentials, from).await {
+        match web.provider.token(&params, &credentials, proof, from).await {
             Ok(answer) => json_answer(StatusCode::OK, &answer),
             Err(error) => error.into_response(),
         },
@@ -51,12 +53,16 @@ pub(super) async fn introspect(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    if let Some(token) = bearer(&headers) {
+    let in_header = match shown(&headers, &Method::POST, path::INTROSPECT) {
+        Ok(in_header) => in_header,
+        Err(error) => return Ok(token_error(&error, Scheme::Dpop)),
+    };
+    if let Some(shown) = in_header {
         let params = form(&web, &headers, body).await?;
         return Ok(
-            match web.provider.introspect_for_bearer(&params, token).await {
+            match web.provider.introspect_for_token(&params, shown).await {
                 Ok(answer) => json_answer(StatusCode::OK, &answer),
-                Err(error) => bearer_error(&error),
+                Err(error) => token_error(&error, (&shown).into()),
             },
         );
     }
@@ -80,9 +86,10 @@ pub(super) async fn push(
     body: Body,
 ) -> Result<Response, Refused> {
     let basic = basic(&headers)?;
+    let proof = proof(&headers, &Method::POST, path::PAR)?;
     let pairs = form_pairs(&web, &headers, body).await?;
     let credentials = Credentials::new(basic, &params(pairs.clone())?);
-    Ok(match web.provider.push(pairs, &credentials).await {
+    Ok(match web.provider.push(pairs, &credentials, proof).await {
         Ok(answer) => json_answer(StatusCode::CREATED, &answer),
         Err(error) => error.into_response(),
     })

@@ -1,12 +1,16 @@
 //! What clients sign with keys of their own: checked against the JWK Set that they registered. No alg
-//! "none", no secrets, no key that travels with the signature.
+//! "none", no secrets; a key that travels with the signature only where it is to prove that somebody holds
+//! that key (RFC 9449).
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
-use jsonwebtoken::{DecodingKey, Validation};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
 
 use super::KeyError;
 use crate::clock::Timestamp;
+use crate::model::Thumbprint;
 
 /// How a client may sign.
 pub const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -15,6 +19,8 @@ pub const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 const LEEWAY: i64 = 60;
 /// The most keys in a client's set.
 const MOST_KEYS: usize = 5;
+/// And in one that was fetched: old and new ones stand there beside each other.
+const MOST_FETCHED: usize = 20;
 
 /// Which algorithms are taken.
 #[derive(Clone, Copy, Debug)]
@@ -36,17 +42,30 @@ pub fn check_jwks(jwks: &Value) -> Result<(), &'static str> {
         return Err("must hold 1 to 5 keys");
     }
     for key in keys {
-        let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-        if private.iter().any(|name| key.get(*name).is_some()) {
-            return Err("holds a private key or a secret: make new keys, these are known now");
-        }
-        let parsed: Jwk = serde_json::from_value(key.clone()).map_err(|_| NO_KEY)?;
-        if !ALGORITHMS.iter().any(|name| fits(&parsed, name)) {
-            return Err(NO_KEY);
-        }
-        DecodingKey::from_jwk(&parsed).map_err(|_| NO_KEY)?;
+        check_jwk(key)?;
     }
     Ok(())
+}
+
+fn check_jwk(key: &Value) -> Result<Jwk, &'static str> {
+    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+    if private.iter().any(|name| key.get(*name).is_some()) {
+        return Err("holds a private key or a secret: make new keys, these are known now");
+    }
+    let parsed: Jwk = serde_json::from_value(key.clone()).map_err(|_| NO_KEY)?;
+    if !ALGORITHMS.iter().any(|name| fits(&parsed, name)) {
+        return Err(NO_KEY);
+    }
+    DecodingKey::from_jwk(&parsed).map_err(|_| NO_KEY)?;
+    Ok(parsed)
+}
+
+/// Of a JWK Set, the keys that verify what clients sign, few enough to try; `None` where it is no set.
+pub fn usable_keys(set: &Value) -> Option<Value> {
+    let keys = set.get("keys")?.as_array()?.iter();
+    let usable = keys.filter(|key| check_jwk(key).is_ok());
+    let usable: Vec<&Value> = usable.take(MOST_FETCHED).collect();
+    Some(serde_json::json!({ "keys": usable }))
 }
 
 const NO_KEY: &str = "holds a key that cannot verify RS256, PS256, ES256 or EdDSA";
@@ -61,7 +80,6 @@ pub fn verify(
     algorithms: Algorithms<'_>,
     types: &[&str],
 ) -> Result<Value, KeyError> {
-    let not_ours = |_| KeyError::NotOurs;
     let header = jsonwebtoken::decode_header(token).map_err(|_| KeyError::NotOurs)?;
     let name = format!("{:?}", header.alg);
     let is_taken = match algorithms {
@@ -81,16 +99,58 @@ pub fn verify(
         fits(key, &name) && header.kid.as_deref().is_none_or(|kid| named == Some(kid))
     });
     for key in candidates {
-        let key = DecodingKey::from_jwk(key).map_err(not_ours)?;
-        let mut validation = Validation::new(header.alg);
-        validation.required_spec_claims.clear();
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        if let Ok(decoded) = jsonwebtoken::decode::<Value>(token, &key, &validation) {
-            return Ok(decoded.claims);
+        if let Some(claims) = claims_signed_by(key, header.alg, token) {
+            return Ok(claims);
         }
     }
     Err(KeyError::NotOurs)
+}
+
+/// The claims of a JWT that is signed with the key in its own header, and the thumbprint of that key
+/// (RFC 7638). It proves that somebody holds the key, not who. Its type must be `typ`.
+///
+/// # Errors
+/// What is wrong with it, for the developer of the client.
+pub fn verify_with_own_key(
+    token: &str,
+    typ: &str,
+) -> Result<(Map<String, Value>, Thumbprint), &'static str> {
+    let no_jwt = "is no JWT";
+    let header = token.split('.').next().unwrap_or("");
+    let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| no_jwt)?;
+    let header: Value = serde_json::from_slice(&header).map_err(|_| no_jwt)?;
+    if header["typ"] != typ {
+        return Err("has another typ in its header");
+    }
+    // RFC 7515 §4.1.11: what must be understood, and is not
+    if header.get("crit").is_some() {
+        return Err("has a crit in its header");
+    }
+    let name = header["alg"].as_str().unwrap_or("");
+    if !ALGORITHMS.contains(&name) {
+        return Err("must be signed with RS256, PS256, ES256 or EdDSA");
+    }
+    let key = header.get("jwk").ok_or("has no jwk in its header")?;
+    let key = check_jwk(key)?;
+    let algorithm = name.parse().map_err(|_| no_jwt)?;
+    let claims = fits(&key, name)
+        .then(|| claims_signed_by(&key, algorithm, token))
+        .flatten();
+    let Some(Value::Object(claims)) = claims else {
+        return Err("is not signed with the key in its header");
+    };
+    let jkt = key.thumbprint(ThumbprintHash::SHA256).map_err(|_| NO_KEY)?;
+    Ok((claims, Thumbprint::new(jkt)))
+}
+
+fn claims_signed_by(key: &Jwk, algorithm: Algorithm, token: &str) -> Option<Value> {
+    let key = DecodingKey::from_jwk(key).ok()?;
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    let decoded = jsonwebtoken::decode::<Value>(token, &key, &validation);
+    decoded.ok().map(|decoded| decoded.claims)
 }
 
 /// Whether a key is one of this algorithm's kind.

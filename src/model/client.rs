@@ -213,6 +213,9 @@ pub struct ClientMetadata {
     /// The public keys that it signs with, a JWK Set (RFC 7517 §5).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub jwks: Option<serde_json::Value>,
+    /// Where they are, for one that says so instead (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jwks_uri: Option<Url>,
     /// How it signs its assertions; `None` for any way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token_endpoint_auth_signing_alg: Option<String>,
@@ -222,6 +225,9 @@ pub struct ClientMetadata {
     /// Whether it starts nothing but what it has pushed (RFC 9126 §6).
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub require_pushed_authorization_requests: bool,
+    /// Whether it takes no tokens but such as are bound to a key (RFC 9449 §5.2).
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub dpop_bound_access_tokens: bool,
     /// Where a login can be begun by others (OIDC Core §4).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub initiate_login_uri: Option<Url>,

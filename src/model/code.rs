@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jid::BareJid;
 
-use super::{ClaimSet, ClientId, Generation, GrantId, ScopeSet};
+use super::{ClaimSet, ClientId, Generation, GrantId, ScopeSet, Thumbprint};
 use crate::clock::Timestamp;
 use crate::secrets::{same, sha256_text};
 
@@ -61,6 +61,8 @@ pub struct AuthorizationCode {
     pub redirect_uri: Option<String>,
     /// The PKCE challenge.
     pub code_challenge: Option<CodeChallenge>,
+    /// The key whose holder alone may redeem it (RFC 9449 §10).
+    pub dpop_jkt: Option<Thumbprint>,
     /// OIDC Core §3.1.2.1.
     pub nonce: Option<String>,
     /// What the client wants in its id_token (OIDC Core §5.5).

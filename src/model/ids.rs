@@ -39,6 +39,11 @@ text_id! {
 }
 
 text_id! {
+    /// A public key by its thumbprint (RFC 7638), as `jkt` has it (RFC 9449 §6.1).
+    Thumbprint
+}
+
+text_id! {
     /// Names a grant. Not secret: people, logs and the server see it.
     GrantId
 }

@@ -21,7 +21,7 @@ pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
 pub use device::{Approval, DeviceCode, DeviceState};
 pub use event::{Event, EventKind, KeptEvent};
 pub use grant::{EndReason, Grant};
-pub use ids::{ClientId, Generation, GrantId, SessionId};
+pub use ids::{ClientId, Generation, GrantId, SessionId, Thumbprint};
 pub use scope::{Scope, ScopeSet};
 pub use session::{BrowserSession, XmppSession};
 pub use token::{AccessToken, Pair, RefreshToken};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Grant, ScopeSet};
+use super::{Grant, ScopeSet, Thumbprint};
 use crate::clock::Timestamp;
 use crate::secrets::TokenHash;
 
@@ -20,6 +20,8 @@ pub struct AccessToken {
     /// The refresh token that came with it, while nothing of the pair has been used yet:
     /// its first use must be recorded before it is answered.
     pub unconfirmed_pair: Option<TokenHash>,
+    /// The key without which it is worthless (RFC 9449 §6); `None` for a bearer token.
+    pub jkt: Option<Thumbprint>,
 }
 
 /// A stored refresh token and the live grant that it belongs to.
@@ -33,6 +35,8 @@ pub struct RefreshToken {
     pub expires_at: Option<Timestamp>,
     /// When it was first exchanged for another; a token that was is spent but for a lost answer.
     pub rotated_at: Option<Timestamp>,
+    /// The key without which it is worthless (RFC 9449 §5); `None` for one that hangs on no key.
+    pub jkt: Option<Thumbprint>,
 }
 
 /// A new access token, and the refresh token that comes with it, ready to be stored.
@@ -52,6 +56,10 @@ pub struct Pair {
     pub issued_at: Timestamp,
     /// The address that they were handed to, where it is kept.
     pub issued_to: Option<IpAddr>,
+    /// The key that the access token is bound to (RFC 9449 §6).
+    pub access_jkt: Option<Thumbprint>,
+    /// The key that the refresh token is bound to (RFC 9449 §5).
+    pub refresh_jkt: Option<Thumbprint>,
 }
 
 impl Pair {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use super::Provider;
 use super::granted::USES_RECORDED_EVERY;
 use crate::clock::Timestamp;
-use crate::model::{Grant, ScopeSet};
+use crate::model::{Grant, ScopeSet, Thumbprint};
 use crate::secrets::{TokenHash, TokenKind};
 use crate::storage::StoreError;
 
@@ -26,6 +26,8 @@ pub struct Access {
     pub issued_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// The key that it is bound to: no bearer token then, and good with a proof alone (RFC 9449 §7).
+    pub jkt: Option<Thumbprint>,
     /// The refresh token that it came with, and whether the pair's first use has been recorded.
     pair: Option<TokenHash>,
     confirmed: AtomicBool,
@@ -103,6 +105,7 @@ impl Provider {
             scopes: stored.scopes,
             issued_at: stored.issued_at,
             expires_at: stored.expires_at,
+            jkt: stored.jkt,
         });
         self.tokens.insert(*hash, epoch, Arc::clone(&access));
         Ok(Some(access))

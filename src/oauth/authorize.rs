@@ -12,7 +12,7 @@ use super::redirect_uri::{self, RedirectKind};
 use super::subject::account_of;
 use super::{ErrorCode, OauthError, Params, Provider, Repeated};
 use crate::model::{
-    ClaimSet, Client, CodeChallenge, CodeChallengeMethod, ResponseType, Scope, ScopeSet,
+    ClaimSet, Client, CodeChallenge, CodeChallengeMethod, ResponseType, Scope, ScopeSet, Thumbprint,
 };
 
 /// A request that may be put before a person.
@@ -30,6 +30,8 @@ pub struct AuthorizationRequest {
     pub scopes: ScopeSet,
     /// PKCE.
     pub code_challenge: Option<CodeChallenge>,
+    /// The key that the code is bound to (RFC 9449 §10).
+    pub dpop_jkt: Option<Thumbprint>,
     /// OIDC Core §3.1.2.1.
     pub nonce: Option<String>,
     /// OIDC Core §3.1.2.1 `prompt`.
@@ -147,6 +149,7 @@ impl Provider {
         let code_challenge = self
             .check_code_challenge(&params, &client, response_type)
             .map_err(told)?;
+        let dpop_jkt = check_dpop(&params, &client, response_type).map_err(told)?;
         let wanted = check_claims(&params).map_err(told)?;
         let scopes = check_scopes(&params, &client, &wanted).map_err(told)?;
         let scopes = check_implicit_scopes(scopes, response_type).map_err(told)?;
@@ -163,6 +166,7 @@ impl Provider {
             response_type,
             scopes,
             code_challenge,
+            dpop_jkt,
             nonce: params.get("nonce").map(str::to_owned),
             prompt,
             max_age,
@@ -314,6 +318,42 @@ impl Provider {
             challenge: challenge.to_owned(),
         }))
     }
+}
+
+/// RFC 9449 §10: the thumbprint of a key, SHA-256. Tokens from this endpoint itself come without a proof,
+/// and so are bound to none.
+fn check_dpop(
+    params: &Params,
+    client: &Client,
+    response_type: ResponseType,
+) -> Result<Option<Thumbprint>, OauthError> {
+    if client.metadata.dpop_bound_access_tokens && response_type.has_token() {
+        return Err(OauthError::new(
+            ErrorCode::UnauthorizedClient,
+            "the client registered dpop_bound_access_tokens, and this response_type gives a bearer token",
+        ));
+    }
+    let Some(jkt) = params.get("dpop_jkt") else {
+        return Ok(None);
+    };
+    if response_type.is_implicit() {
+        return Err(OauthError::invalid_request(
+            "dpop_jkt is for codes: this response_type gives none",
+        ));
+    }
+    if !is_thumbprint(jkt) {
+        return Err(OauthError::invalid_request(
+            "dpop_jkt must be the SHA-256 thumbprint of a key, 43 characters of base64url",
+        ));
+    }
+    Ok(Some(Thumbprint::new(jkt)))
+}
+
+fn is_thumbprint(text: &str) -> bool {
+    text.len() == 43
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
 /// RFC 7636 §4.1: `43*128unreserved`.

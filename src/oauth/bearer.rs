@@ -112,7 +112,8 @@ fn opens(access: &Access, host: &DomainRef, authzid: Option<&str>) -> bool {
     let same_host = account.domain().as_str() == host.as_str();
     let same_user =
         authzid.is_none_or(|authzid| BareJid::new(authzid).is_ok_and(|jid| jid == *account));
-    same_host && same_user
+    // RFC 9449 §7.2: nobody can show a proof here, and without one a bound token opens nothing
+    same_host && same_user && access.jkt.is_none()
 }
 
 /// RFC 7628 §3.1: `gs2-header kvsep *kvpair kvsep`. Taken as clients send it: keys in any order and

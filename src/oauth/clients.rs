@@ -241,7 +241,7 @@ impl Provider {
         let proves_by_key = client.metadata.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt;
         match (client.metadata.is_confidential(), proof) {
             (_, Proof::Assertion(assertion)) if proves_by_key => {
-                self.check_assertion(&client, assertion)?;
+                self.check_assertion(&client, assertion).await?;
             }
             (_, Proof::Assertion(_)) => {
                 return Err(OauthError::new(
@@ -283,22 +283,18 @@ impl Provider {
     }
 
     /// RFC 7523 §3: signed by the client, about the client, for us, just now, and never shown before.
-    fn check_assertion(&self, client: &Client, assertion: &Secret) -> Result<(), OauthError> {
+    async fn check_assertion(&self, client: &Client, assertion: &Secret) -> Result<(), OauthError> {
         let wrong = |why: &str| OauthError::new(ErrorCode::InvalidClient, why);
         let metadata = &client.metadata;
-        let jwks = metadata
-            .jwks
-            .as_ref()
-            .ok_or_else(|| wrong("the client registered no jwks"))?;
         let algorithms = match &metadata.token_endpoint_auth_signing_alg {
             Some(only) => Algorithms::Only(only),
             None => Algorithms::Any,
         };
         let types = ["JWT", "client-authentication+jwt"];
-        let claims =
-            client::verify(jwks, assertion.expose(), algorithms, &types).map_err(|_| {
-                wrong("the client_assertion is not signed with a key of the client's jwks")
-            })?;
+        let claims = self
+            .signed_by_client(client, assertion.expose(), algorithms, &types)
+            .await
+            .map_err(|why| wrong(&format!("the client_assertion {why}")))?;
         let Value::Object(claims) = claims else {
             return Err(wrong("the client_assertion holds no claims"));
         };

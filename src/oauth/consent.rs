@@ -359,6 +359,7 @@ impl Provider {
                 .redirect_uri_named
                 .then(|| request.answer_to.redirect_uri.clone()),
             code_challenge: request.code_challenge.clone(),
+            dpop_jkt: request.dpop_jkt.clone(),
             nonce: request.nonce.clone(),
             id_token_claims: request.id_token_claims.clone(),
             auth_time: current.session.auth_time,

@@ -129,6 +129,8 @@ impl Provider {
             "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
             "pushed_authorization_request_endpoint": http.url_of(path::PAR),
             "require_pushed_authorization_requests": flows.require_pushed_authorization_requests,
+            // RFC 9449 §5.1
+            "dpop_signing_alg_values_supported": ALGORITHMS,
             "request_parameter_supported": true,
             "request_object_signing_alg_values_supported": ALGORITHMS,
             // OIDC Discovery §3: where it is left out, it counts as true

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::authorize::{Answer, AuthorizationRequest};
 use super::login::CurrentSession;
+use super::token::Caller;
 use super::{OauthError, Provider};
 use crate::model::{EventKind, Grant, GrantId, GrantType, ScopeSet};
 
@@ -41,9 +42,10 @@ impl Provider {
             ended: None,
         };
         let response = request.response_type;
-        let pair = response
-            .has_token()
-            .then(|| self.new_pair(scopes.clone(), false, from));
+        let pair = match response.has_token() {
+            true => Some(self.new_pair(client, scopes.clone(), false, &Caller::at(from))?),
+            false => None,
+        };
         let access_token = pair.as_ref().map(|pair| &pair.access_token);
         let id_token = match response.has_id_token() {
             true => Some(

@@ -4,11 +4,12 @@ use jid::DomainRef;
 use serde_json::{Value, json};
 
 use super::clients::Credentials;
+use super::dpop::{Shown, token_type};
 use super::subject::subject;
 use super::userinfo::claims_open_to;
 use super::{ErrorCode, OauthError, Params, Provider};
 use crate::clock::Timestamp;
-use crate::model::{Claim, ClientId, Grant, ScopeSet};
+use crate::model::{Claim, ClientId, Grant, ScopeSet, Thumbprint};
 use crate::secrets::{TokenHash, TokenKind};
 use crate::storage::StoreError;
 
@@ -78,17 +79,14 @@ impl Provider {
     ///
     /// # Errors
     /// `invalid_token`: that is no such token, or its client may not ask any more.
-    pub async fn introspect_for_bearer(
+    pub async fn introspect_for_token(
         &self,
         params: &Params,
-        bearer: &str,
+        shown: Shown<'_>,
     ) -> Result<Value, OauthError> {
-        let access = self.access(bearer).await?;
-        let may_ask = access.is_some_and(|access| {
-            let grant = &access.grant;
-            self.is_nobodys(grant) && self.may_introspect(grant.client_id.as_str())
-        });
-        if !may_ask {
+        let access = self.shown_access(shown).await?;
+        let grant = &access.grant;
+        if !self.is_nobodys(grant) || !self.may_introspect(grant.client_id.as_str()) {
             return Err(OauthError::new(
                 ErrorCode::InvalidToken,
                 "show a token that was given by client_credentials to a client that may introspect",
@@ -125,7 +123,8 @@ impl Provider {
                     );
                     self.hide_from_client(asker, &access.grant, &access.scopes, &mut answer)
                         .await?;
-                    answer["token_type"] = "Bearer".into();
+                    answer["token_type"] = token_type(access.jkt.as_ref()).into();
+                    confirm(&mut answer, access.jkt.as_ref());
                     answer
                 }
             },
@@ -153,6 +152,7 @@ impl Provider {
                     self.describe(grant, &grant.scopes, record.issued_at, record.expires_at);
                 self.hide_from_client(asker, grant, &grant.scopes, &mut answer)
                     .await?;
+                confirm(&mut answer, record.jkt.as_ref());
                 answer
             }
         })
@@ -210,5 +210,12 @@ impl Provider {
             answer["exp"] = expires_at.as_unix().into();
         }
         answer
+    }
+}
+
+/// RFC 9449 §6.2: which key has to be proved with the token.
+fn confirm(answer: &mut Value, jkt: Option<&Thumbprint>) {
+    if let Some(jkt) = jkt {
+        answer["cnf"] = json!({ "jkt": jkt });
     }
 }

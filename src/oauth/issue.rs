@@ -1,12 +1,12 @@
 //! Making tokens: the pair, and the id_token (OIDC Core §2).
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::claims::ACR;
+use super::token::Caller;
 use super::userinfo::claims_open_to;
 use super::{OauthError, Provider};
 use crate::clock::Timestamp;
@@ -45,14 +45,30 @@ struct IdTokenClaims<'a> {
 }
 
 impl Provider {
-    /// A new pair for `scopes`, to be handed `to` an address; a refresh token comes with it where
-    /// `with_refresh`.
-    pub(super) fn new_pair(&self, scopes: ScopeSet, with_refresh: bool, to: IpAddr) -> NewPair {
+    /// A new pair for `scopes`, to be handed to the caller; a refresh token comes with it where
+    /// `with_refresh`. A caller that proved to hold a key gets it bound to that key, and has spent the
+    /// proof: so this comes when all else has been checked.
+    ///
+    /// # Errors
+    /// The proof had been shown before.
+    pub(super) fn new_pair(
+        &self,
+        client: &Client,
+        scopes: ScopeSet,
+        with_refresh: bool,
+        caller: &Caller,
+    ) -> Result<NewPair, OauthError> {
         let now = self.now();
+        let jkt = match &caller.proved {
+            Some(proved) => Some(self.spend_proof(proved)?),
+            None => None,
+        };
+        // RFC 9449 §5: a confidential client's refresh token hangs on its own proof of who it is
+        let refresh_jkt = jkt.clone().filter(|_| !client.metadata.is_confidential());
         let ttl = &self.config.tokens;
         let access = new_token(self.random.as_ref(), TokenKind::Access);
         let refresh = with_refresh.then(|| new_token(self.random.as_ref(), TokenKind::Refresh));
-        NewPair {
+        Ok(NewPair {
             stored: Pair {
                 access: TokenHash::of(&access),
                 scopes,
@@ -60,11 +76,13 @@ impl Provider {
                 refresh: refresh.as_deref().map(TokenHash::of),
                 refresh_expires_at: ttl.refresh_token_ttl.map(|ttl| now + ttl),
                 issued_at: now,
-                issued_to: self.kept(to),
+                issued_to: self.kept(caller.from),
+                access_jkt: jkt,
+                refresh_jkt: refresh_jkt.filter(|_| with_refresh),
             },
             access_token: Secret::new(access),
             refresh_token: refresh.map(Secret::new),
-        }
+        })
     }
 
     /// Whether a refresh token comes with a grant: it was asked for, or the grant opens XMPP sessions;

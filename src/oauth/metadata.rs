@@ -34,9 +34,11 @@ struct Requested {
     subject_type: Option<String>,
     sector_identifier_uri: Option<String>,
     jwks: Option<Value>,
+    jwks_uri: Option<String>,
     token_endpoint_auth_signing_alg: Option<String>,
     request_object_signing_alg: Option<String>,
     require_pushed_authorization_requests: Option<bool>,
+    dpop_bound_access_tokens: Option<bool>,
     initiate_login_uri: Option<String>,
     id_token_encrypted_response_alg: Option<Value>,
     id_token_encrypted_response_enc: Option<Value>,
@@ -124,6 +126,8 @@ pub(super) fn check_metadata(
         require_pushed_authorization_requests: requested
             .require_pushed_authorization_requests
             .unwrap_or(false),
+        dpop_bound_access_tokens: requested.dpop_bound_access_tokens.unwrap_or(false),
+        jwks_uri: https_url("jwks_uri", requested.jwks_uri.as_deref())?,
         jwks: requested.jwks,
         initiate_login_uri: https_url(
             "initiate_login_uri",
@@ -272,15 +276,20 @@ fn check_id_token_algorithm(
     Ok(Some(algorithm))
 }
 
-/// The keys that a client signs with. They come by value: nothing is fetched on a client's word.
+/// The keys that a client signs with: by value, or where they are.
 fn check_keys(requested: &Requested, method: AuthMethod) -> Result<(), OauthError> {
-    let Some(jwks) = &requested.jwks else {
-        return match (method, &requested.request_object_signing_alg) {
-            (AuthMethod::PrivateKeyJwt, _) | (_, Some(_)) => Err(invalid(
-                "jwks is missing: the client's public keys, by value (jwks_uri is not fetched)",
-            )),
-            _ => Ok(()),
-        };
+    let needs_keys =
+        method == AuthMethod::PrivateKeyJwt || requested.request_object_signing_alg.is_some();
+    let jwks = match (&requested.jwks, &requested.jwks_uri) {
+        // RFC 7591 §2
+        (Some(_), Some(_)) => return Err(invalid("jwks and jwks_uri do not go together")),
+        (None, None) if needs_keys => {
+            return Err(invalid(
+                "jwks or jwks_uri is missing: the client's public keys",
+            ));
+        }
+        (None, _) => return Ok(()),
+        (Some(jwks), None) => jwks,
     };
     client::check_jwks(jwks).map_err(|why| invalid(format!("jwks {why}")))
 }
@@ -530,9 +539,11 @@ pub(super) fn schema(offered: &[SigningAlgorithm]) -> Value {
                 "required": ["keys"],
                 "properties": { "keys": { "type": "array", "minItems": 1, "maxItems": 5 } },
             },
+            "jwks_uri": url(),
             "token_endpoint_auth_signing_alg": { "enum": client::ALGORITHMS },
             "request_object_signing_alg": { "enum": client::ALGORITHMS },
             "require_pushed_authorization_requests": { "type": "boolean", "default": false },
+            "dpop_bound_access_tokens": { "type": "boolean", "default": false },
             "initiate_login_uri": url(),
             "logo_uri": url(),
             "policy_uri": url(),
@@ -659,9 +670,11 @@ mod tests {
                 "jwks",
                 json!({ "keys": [{ "kty": "EC", "crv": "P-521", "x": "AA", "y": "AA" }] }),
             ),
+            ("jwks_uri", json!("http://app.example/keys")),
             ("token_endpoint_auth_signing_alg", json!("HS256")),
             ("request_object_signing_alg", json!("none")),
             ("require_pushed_authorization_requests", json!("yes")),
+            ("dpop_bound_access_tokens", json!("yes")),
             ("initiate_login_uri", json!("http://app.example/")),
         ] {
             let mut change = json!({ field: value });
@@ -735,6 +748,6 @@ mod tests {
 
     #[test]
     fn metadata_that_we_do_not_know_is_ignored() {
-        assert!(check(&json!({ "jwks_uri": "http://127.0.0.1/", "x": [1] })).is_ok());
+        assert!(check(&json!({ "request_uris": "http://127.0.0.1/", "x": [1] })).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! The protocol: what clients may ask for and what they get. One file per endpoint or grant; what
 //! they share lives once. Speaks no HTTP, no XML and no SQL, and never looks at the system's clock.
 //!
-//! RFC 6749, 6750, 7009, 7523, 7591, 7592, 7628, 7636, 7662, 8414, 8628, 9101, 9126, 9207, 9700; OpenID
+//! RFC 6749, 6750, 7009, 7523, 7591, 7592, 7628, 7636, 7662, 8414, 8628, 9101, 9126, 9207, 9449, 9700; OpenID
 //! Connect Core, Discovery and Registration; XEP-0493.
 
 pub mod access;
@@ -12,12 +12,14 @@ pub mod bearer;
 pub mod browsers;
 mod cache;
 mod claims;
+mod client_keys;
 pub mod clients;
 pub mod consent;
 mod control;
 mod counts;
 pub mod device;
 pub mod discovery;
+pub mod dpop;
 mod error;
 pub mod granted;
 mod grants;
@@ -55,6 +57,7 @@ pub use params::{Params, Repeated};
 use crate::accounts::Accounts;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::fetch::Fetcher;
 use crate::keys::{JwkSet, Keyring};
 use crate::limits::{AddressKey, Brake, RetryAfter};
 use crate::metrics::Metrics;
@@ -63,6 +66,7 @@ use crate::secrets::{Random, TokenHash, mac};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
+use client_keys::FetchedKeys;
 use counts::Counts;
 use device::DeviceBrakes;
 use login::IsKnown;
@@ -126,7 +130,10 @@ pub struct Provider {
     clients: EpochCache<ClientId, Client>,
     live: LiveSessions,
     pushed: PushedRequests,
+    fetcher: Fetcher,
+    fetched_keys: FetchedKeys,
     seen_assertions: Seen,
+    seen_proofs: Seen,
     counts: Counts,
     /// By the scopes that are enforced just now; all else that it says is settings.
     metadata: Written<Vec<&'static str>>,
@@ -181,7 +188,10 @@ impl Provider {
             clients: EpochCache::new(limits.cached_tokens / 10),
             live: LiveSessions::default(),
             pushed: PushedRequests::default(),
+            fetcher: Fetcher::new(&on.config.fetch),
+            fetched_keys: FetchedKeys::default(),
             seen_assertions: Seen::default(),
+            seen_proofs: Seen::default(),
             counts: Counts::new(&on.config.flows.allowed_grant_types),
             metadata: Written::default(),
             jwks: Written::default(),

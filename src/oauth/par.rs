@@ -12,10 +12,11 @@ use url::form_urlencoded::Serializer;
 
 use super::authorize::Refusal;
 use super::clients::Credentials;
+use super::dpop::Proof;
 use super::{ErrorCode, OauthError, Params, Provider};
 use crate::clock::Timestamp;
 use crate::keys::client::{self, Algorithms};
-use crate::model::{Client, ClientId};
+use crate::model::{Client, ClientId, Thumbprint};
 use crate::secrets::{TokenHash, mac_text, random_text, same};
 
 /// RFC 9126 §2.2.
@@ -109,6 +110,7 @@ impl Provider {
         &self,
         pairs: Vec<(String, String)>,
         credentials: &Credentials,
+        proof: Option<Proof<'_>>,
     ) -> Result<Pushed, OauthError> {
         let client = self.authenticate_client(credentials).await?;
         let mut pairs: Pairs = pairs
@@ -127,10 +129,16 @@ impl Provider {
             ));
         }
         if let Some(request) = get("request") {
-            pairs = self.open_request_object(&client, request)?;
+            pairs = self.open_request_object(&client, request).await?;
         }
         pairs.retain(|(name, _)| name != "client_id");
         pairs.push(("client_id".to_owned(), client.id.to_string()));
+        let proved = proof
+            .map(|proof| self.check_proof(proof, None))
+            .transpose()?;
+        if let Some(proved) = &proved {
+            bind(&mut pairs, &proved.jkt)?;
+        }
         let bytes = pairs.iter().map(|(n, v)| n.len() + v.len()).sum();
         if bytes > LONGEST {
             return Err(OauthError::invalid_request(format!(
@@ -151,6 +159,9 @@ impl Provider {
             bytes,
             expires_at: now + PUSHED_FOR,
         };
+        if let Some(proved) = &proved {
+            self.spend_proof(proved)?;
+        }
         self.pushed.put(&uri, waiting, now)?;
         Ok(Pushed {
             request_uri: uri,
@@ -184,7 +195,10 @@ impl Provider {
             }
             (None, Some(request)) => {
                 let client = self.check_client(&params).await?;
-                (self.open_request_object(&client, request)?, Origin::Signed)
+                (
+                    self.open_request_object(&client, request).await?,
+                    Origin::Signed,
+                )
             }
         };
         Ok(Some(self.vouch(inner, origin)))
@@ -192,19 +206,22 @@ impl Provider {
 
     /// The parameters of a request object (RFC 9101 §6), which the client has signed with a key that it
     /// registered. They alone count (§5); what is not a parameter is left out.
-    fn open_request_object(&self, client: &Client, request: &str) -> Result<Pairs, OauthError> {
+    async fn open_request_object(
+        &self,
+        client: &Client,
+        request: &str,
+    ) -> Result<Pairs, OauthError> {
         let wrong = |why: &str| OauthError::new(ErrorCode::InvalidRequestObject, why);
-        let jwks = client.metadata.jwks.as_ref();
-        let jwks = jwks.ok_or_else(|| wrong("the client registered no jwks to verify it with"))?;
         let algorithms = match &client.metadata.request_object_signing_alg {
             Some(only) => Algorithms::Only(only),
             None => Algorithms::Any,
         };
         // RFC 9101 §6.2, §10.8: a signature is a must, and an object for another purpose is none
-        let claims = client::verify(jwks, request, algorithms, &["oauth-authz-req+jwt", "JWT"])
-            .map_err(|_| {
-                wrong("the request object is not signed with a key of the client's jwks")
-            })?;
+        let types = ["oauth-authz-req+jwt", "JWT"];
+        let claims = self
+            .signed_by_client(client, request, algorithms, &types)
+            .await
+            .map_err(|why| wrong(&format!("the request object {why}")))?;
         let Value::Object(claims) = claims else {
             return Err(wrong("the request object holds no claims"));
         };
@@ -255,6 +272,20 @@ impl Provider {
         let until = Timestamp::from_unix(parts.next()?.parse().ok()?);
         let expected = self.vouching_word(pairs, origin, until);
         (same(&expected, word) && until > self.now()).then_some(origin)
+    }
+}
+
+/// RFC 9449 §10.1: a proof says the same as `dpop_jkt`, and where both are there they must agree.
+fn bind(pairs: &mut Pairs, jkt: &Thumbprint) -> Result<(), OauthError> {
+    match pairs.iter().find(|(name, _)| name == "dpop_jkt") {
+        Some((_, said)) if said != jkt.as_str() => Err(OauthError::invalid_request(
+            "dpop_jkt and the DPoP proof name different keys",
+        )),
+        Some(_) => Ok(()),
+        None => {
+            pairs.push(("dpop_jkt".to_owned(), jkt.to_string()));
+            Ok(())
+        }
     }
 }
 

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::clients::Credentials;
+use super::dpop::{Proof, Proved, token_type};
 use super::issue::NewPair;
 use super::{ErrorCode, OauthError, Params, Provider, grants};
-use crate::model::{Client, EndReason, EventKind, Grant, GrantType};
+use crate::model::{Client, EndReason, EventKind, Grant, GrantType, Thumbprint};
 use crate::secrets::Secret;
 use crate::storage::Redeemed;
 
@@ -17,6 +18,7 @@ use crate::storage::Redeemed;
 pub struct TokenAnswer {
     #[serde(serialize_with = "expose")]
     access_token: Secret,
+    /// `Bearer`, or `DPoP` for one that is bound to a key (RFC 9449 §5).
     token_type: &'static str,
     /// In seconds.
     expires_in: u64,
@@ -49,34 +51,65 @@ pub(super) struct Issued {
     pub(super) pair: NewPair,
 }
 
+/// Who tokens are handed to: an address, and the key that the caller proved to hold.
+pub(super) struct Caller {
+    pub(super) from: IpAddr,
+    pub(super) proved: Option<Proved>,
+}
+
+impl Caller {
+    /// One that proved nothing.
+    pub(super) fn at(from: IpAddr) -> Self {
+        Self { from, proved: None }
+    }
+
+    /// RFC 9449 §5, §10: what is bound to a key is good for its holder only.
+    pub(super) fn check_holds(
+        &self,
+        jkt: Option<&Thumbprint>,
+        what: &str,
+    ) -> Result<(), OauthError> {
+        let holds = self.proved.as_ref().map(|proved| &proved.jkt);
+        match jkt {
+            Some(jkt) if holds != Some(jkt) => Err(OauthError::invalid_grant(format!(
+                "{what} is bound to a key: send a DPoP proof that is signed with it"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Provider {
-    /// Answers a token request that comes `from` an address.
+    /// Answers a token request that comes `from` an address, maybe with a DPoP proof.
     ///
     /// # Errors
-    /// RFC 6749 §5.2.
+    /// RFC 6749 §5.2; RFC 9449 §5.
     pub async fn token(
         &self,
         params: &Params,
         credentials: &Credentials,
+        proof: Option<Proof<'_>>,
         from: IpAddr,
     ) -> Result<TokenAnswer, OauthError> {
         let client = self.authenticate_client(credentials).await?;
         let grant_type = self.check_grant_type(params, &client)?;
+        let proved = self.check_proof_of(&client, proof)?;
+        let caller = &Caller { from, proved };
         // Before anything is redeemed: what could not be answered would be spent.
         self.keys.ready().await?;
         let issued = match grant_type {
             GrantType::AuthorizationCode => {
-                grants::authorization_code(self, &client, params, from).await?
+                grants::authorization_code(self, &client, params, caller).await?
             }
-            GrantType::RefreshToken => grants::refresh_token(self, &client, params, from).await?,
-            GrantType::DeviceCode => grants::device_code(self, &client, params, from).await?,
+            GrantType::RefreshToken => grants::refresh_token(self, &client, params, caller).await?,
+            GrantType::DeviceCode => grants::device_code(self, &client, params, caller).await?,
             GrantType::Password => {
                 self.check_may_begin(&client, grant_type)?;
-                grants::password(self, &client, params, from).await?
+                grants::password(self, &client, params, caller).await?
             }
             GrantType::ClientCredentials => {
                 self.check_may_begin(&client, grant_type)?;
-                grants::client_credentials(self, &client, params, from).await?
+                grants::client_credentials(self, &client, params, caller).await?
             }
             GrantType::Implicit => return Err(self.not_offered()),
         };
@@ -177,7 +210,7 @@ impl Provider {
         let Issued { grant, pair } = issued;
         Ok(TokenAnswer {
             id_token: self.id_token(client, &grant, &pair).await?,
-            token_type: "Bearer",
+            token_type: token_type(pair.stored.access_jkt.as_ref()),
             expires_in: pair.stored.expires_in(),
             scope: pair.stored.scopes.to_string(),
             access_token: pair.access_token,

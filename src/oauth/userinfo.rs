@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::dpop::Shown;
 use super::{ErrorCode, OauthError, Provider};
 use crate::model::{Claim, ClaimSet, ClientMetadata, Scope, ScopeSet, SubjectType};
 
@@ -9,14 +10,10 @@ impl Provider {
     /// The claims that an access token opens.
     ///
     /// # Errors
-    /// `invalid_token`, or `insufficient_scope` for one without `openid` (RFC 6750 §3.1).
-    pub async fn userinfo(&self, access_token: &str) -> Result<Value, OauthError> {
-        let access = self.access(access_token).await?.ok_or_else(|| {
-            OauthError::new(
-                ErrorCode::InvalidToken,
-                "the access token is unknown, has expired or was revoked",
-            )
-        })?;
+    /// `invalid_token` or `invalid_dpop_proof`, or `insufficient_scope` for one without `openid`
+    /// (RFC 6750 §3.1).
+    pub async fn userinfo(&self, shown: Shown<'_>) -> Result<Value, OauthError> {
+        let access = self.shown_access(shown).await?;
         if !access.scopes.contains(Scope::OPENID) {
             return Err(OauthError::new(
                 ErrorCode::InsufficientScope,

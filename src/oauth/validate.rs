@@ -18,7 +18,10 @@ impl Provider {
             Some(token) => self.access(token).await?,
             None => None,
         };
-        let access = access.filter(|access| access.grant.account.domain().as_str() == host);
+        // RFC 9449 §7.2: what is bound to a key is no bearer token
+        let access = access.filter(|access| {
+            access.grant.account.domain().as_str() == host && access.jkt.is_none()
+        });
         let Some((access, username)) = access
             .as_ref()
             .and_then(|access| Some((access, access.grant.account.node()?)))

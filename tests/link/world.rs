@@ -226,6 +226,7 @@ impl World {
             scopes: grant.scopes.clone(),
             redirect_uri: None,
             code_challenge: None,
+            dpop_jkt: None,
             nonce: None,
             id_token_claims: ClaimSet::default(),
             auth_time: NOW,
@@ -242,6 +243,8 @@ impl World {
             refresh_expires_at: None,
             issued_at: NOW,
             issued_to: None,
+            access_jkt: None,
+            refresh_jkt: None,
         };
         let hash = TokenHash::of(&format!("code of {id}"));
         let session = BrowserSession {

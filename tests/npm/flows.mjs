@@ -14,9 +14,9 @@ function say(what) {
   process.stdout.write(`${JSON.stringify(what)}\n`);
 }
 
-/** Has a person go to an address; gives where the browser was sent in the end. */
-async function person(url) {
-  say({ open: url.href });
+/** Has a person go to an address, and do there what is named; gives where the browser was sent in the end. */
+async function person(url, act = 'allow') {
+  say({ [act]: url.href });
   const { value } = await lines.next();
   return new URL(value);
 }
@@ -75,14 +75,17 @@ async function code(as, client, auth, { ask = (params) => params, request = {} }
   return tokens;
 }
 
-async function userinfo(as, client, tokens) {
+async function userinfo(as, client, tokens, options = {}) {
   const { sub } = oauth.getValidatedIdTokenClaims(tokens);
-  const answer = await oauth.userInfoRequest(as, client, tokens.access_token, insecure);
+  const answer = await oauth.userInfoRequest(as, client, tokens.access_token, { ...insecure, ...options });
   return oauth.processUserInfoResponse(as, client, sub, answer);
 }
 
-async function refresh(as, client, auth, tokens) {
-  const answer = await oauth.refreshTokenGrantRequest(as, client, auth, tokens.refresh_token, insecure);
+async function refresh(as, client, auth, tokens, options = {}) {
+  const answer = await oauth.refreshTokenGrantRequest(as, client, auth, tokens.refresh_token, {
+    ...insecure,
+    ...options,
+  });
   return oauth.processRefreshTokenResponse(as, client, answer);
 }
 
@@ -127,7 +130,135 @@ const flows = {
     }
     return seen;
   },
+
+  /** A request that the client pushes first. */
+  async par() {
+    const as = await discover('oidc');
+    const client = await register(as, { require_pushed_authorization_requests: true });
+    const auth = oauth.ClientSecretBasic(client.client_secret);
+    const ask = (params) => push(as, client, auth, params);
+    const tokens = await code(as, client, auth, { ask });
+    return (await userinfo(as, client, tokens)).sub;
+  },
+
+  /** A client that proves itself with its key wherever it calls. */
+  async private_key_jwt() {
+    const as = await discover('oidc');
+    const seen = {};
+    for (const algorithm of ['ES256', 'Ed25519', 'RS256', 'PS256']) {
+      const pair = await oauth.generateKeyPair(algorithm, { extractable: true });
+      const key = { ...(await crypto.subtle.exportKey('jwk', pair.publicKey)), kid: 'one' };
+      const client = await register(as, {
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: [key] },
+      });
+      check(client.client_secret === undefined, 'a client with a key has no secret');
+      // RFC 9864 names what the metadata still call EdDSA
+      const named = { [oauth.modifyAssertion]: (header) => (header.alg = header.alg.replace('Ed25519', 'EdDSA')) };
+      const auth = oauth.PrivateKeyJwt({ key: pair.privateKey, kid: 'one' }, named);
+      const ask = (params) => push(as, client, auth, params);
+      const first = await code(as, client, auth, { ask });
+      const second = await refresh(as, client, auth, first);
+      const about = await introspect(as, client, auth, second.access_token);
+      check(about.active, 'a fresh token is active');
+      await revoke(as, client, auth, second.access_token);
+      const after = await introspect(as, client, auth, second.access_token);
+      check(!after.active, 'a revoked token is not');
+      seen[algorithm] = about.username;
+    }
+    return seen;
+  },
+
+  /** A device without a browser. */
+  async device() {
+    const as = await discover('oidc');
+    const grant_types = ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'];
+    const client = await register(as, {
+      token_endpoint_auth_method: 'none',
+      grant_types,
+      response_types: [],
+      redirect_uris: undefined,
+    });
+    const auth = oauth.None();
+    const scope = { scope: 'openid xmpp:client:normal' };
+    const asked = await oauth.deviceAuthorizationRequest(as, client, auth, scope, insecure);
+    const device = await oauth.processDeviceAuthorizationResponse(as, client, asked);
+    const poll = async () => {
+      const answer = await oauth.deviceCodeGrantRequest(as, client, auth, device.device_code, insecure);
+      return oauth.processDeviceCodeResponse(as, client, answer);
+    };
+    const early = await poll().catch((error) => error.error);
+    check(early === 'authorization_pending', `nothing is given before a person allowed it, not ${early}`);
+    await person(new URL(device.verification_uri_complete), 'connect');
+    const tokens = await poll();
+    const who = await userinfo(as, client, tokens);
+    await refresh(as, client, auth, tokens);
+    return who.sub;
+  },
+
+  /** Tokens that are bound to a key, of clients with a secret and without. */
+  async dpop() {
+    const as = await discover('oidc');
+    const seen = {};
+    for (const algorithm of ['ES256', 'RS256']) {
+      for (const method of ['client_secret_basic', 'none']) {
+        const client = await register(as, {
+          token_endpoint_auth_method: method,
+          dpop_bound_access_tokens: true,
+        });
+        const auth = method === 'none' ? oauth.None() : oauth.ClientSecretBasic(client.client_secret);
+        const DPoP = oauth.DPoP(client, await oauth.generateKeyPair(algorithm));
+        const jkt = await DPoP.calculateThumbprint();
+        const ask = (params) => {
+          params.set('dpop_jkt', jkt);
+          return method === 'none' ? params : push(as, client, auth, params, { DPoP });
+        };
+        const first = await code(as, client, auth, { ask, request: { DPoP } });
+        check(first.token_type === 'dpop', `the token is bound, not ${first.token_type}`);
+        const who = await userinfo(as, client, first, { DPoP });
+        const plain = await userinfo(as, client, first).catch((error) => error.cause);
+        check(plain[0]?.parameters.error === 'invalid_token', 'a bound token is no bearer token');
+        const second = await refresh(as, client, auth, first, { DPoP });
+        check(second.token_type === 'dpop', 'a refresh gives a bound token');
+        if (method !== 'none') {
+          const about = await introspect(as, client, auth, second.access_token);
+          check(about.cnf.jkt === jkt, 'introspection names the key');
+        }
+        await revoke(as, client, auth, second.refresh_token);
+        seen[`${algorithm} ${method}`] = who.sub;
+      }
+    }
+    return seen;
+  },
+
+  /** Logging out at the provider, by a link of the client's. */
+  async logout() {
+    const as = await discover('oidc');
+    const back = 'http://127.0.0.1:9/bye';
+    const client = await register(as, { post_logout_redirect_uris: [back] });
+    const tokens = await code(as, client, oauth.ClientSecretBasic(client.client_secret));
+    const url = new URL(as.end_session_endpoint);
+    const state = oauth.generateRandomState();
+    url.search = new URLSearchParams({
+      id_token_hint: tokens.id_token,
+      post_logout_redirect_uri: back,
+      state,
+    });
+    const sent = await person(url, 'log_out');
+    check(sent.href === `${back}?state=${state}`, `the person comes back to the client, not to ${sent}`);
+    return client.client_id;
+  },
 };
+
+/** Pushes a request; gives what the browser takes along instead. */
+async function push(as, client, auth, params, options = {}) {
+  const answer = await oauth.pushedAuthorizationRequest(as, client, auth, params, {
+    ...insecure,
+    ...options,
+  });
+  const { request_uri } = await oauth.processPushedAuthorizationResponse(as, client, answer);
+  return new URLSearchParams({ client_id: client.client_id, request_uri });
+}
 
 try {
   say({ done: await flows[flow]() });

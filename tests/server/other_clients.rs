@@ -6,13 +6,18 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
+use tokio::sync::Mutex;
 
+use crate::answers::{hidden, redirect};
 use crate::site::{LIMIT, Site};
 use crate::support::http::Http;
 use crate::support::npm;
 use crate::support::prosody::{ALICE, Prosody};
 use crate::support::release::servers;
 use crate::support::server::Server;
+
+/// Alice, as clients know her.
+const WHO: &str = "xmpp:alice@localhost";
 
 /// Takes `oauth4webapi` through a flow of tests/npm/flows.mjs; `person` does what a line asks for. Gives what
 /// the client saw in the end.
@@ -43,22 +48,46 @@ async fn oauth4webapi(site: &Site, flow: &str, person: impl AsyncFn(&Value) -> S
     }
 }
 
-/// Logs alice in at the address of an authorization request, allows it, and gives where the browser is sent.
-async fn alice_allows(site: &Site, step: &Value) -> String {
-    let url = step["open"].as_str().expect("an address to open");
-    let mut browser = Http::new();
-    let page = site.log_in(&mut browser, url, ALICE).await;
-    site.allow(&mut browser, &page).await.into()
+/// Does what a step asks for in alice's browser, and gives where it is sent.
+async fn alice(site: &Site, browser: &mut Http, step: &Value) -> String {
+    let at = |act: &str| step[act].as_str();
+    if let Some(url) = at("allow") {
+        let page = site.log_in(browser, url, ALICE).await;
+        return site.allow(browser, &page).await.into();
+    }
+    if let Some(url) = at("connect") {
+        let page = site.log_in(browser, url, ALICE).await;
+        let (request, ticket) = (hidden(&page, "request"), hidden(&page, "ticket"));
+        let fields = [
+            ("decision", "allow"),
+            ("request", &request),
+            ("ticket", &ticket),
+        ];
+        let url = site.program.url("/device");
+        let done = browser.post_form(&url, &fields).await;
+        assert_eq!(done.status, 200, "{}", done.text());
+        return url;
+    }
+    let url = at("log_out").expect("something to do");
+    let page = browser.get(url).await;
+    let (request, csrf) = (hidden(&page, "request"), hidden(&page, "csrf"));
+    let fields = [("request", request.as_str()), ("csrf", &csrf)];
+    let url = site.program.url("/logout");
+    redirect(&browser.post_form(&url, &fields).await).into()
+}
+
+/// The same with another browser for each step.
+async fn alice_anew(site: &Site, step: &Value) -> String {
+    alice(site, &mut Http::new(), step).await
 }
 
 #[tokio::test]
 async fn oauth4webapi_goes_from_discovery_to_revocation() {
     for release in servers() {
         let site = Site::start(release).await;
-        let seen = oauth4webapi(&site, "code", async |step| alice_allows(&site, step).await).await;
-        let alice = "xmpp:alice@localhost";
+        let seen = oauth4webapi(&site, "code", async |step| alice_anew(&site, step).await).await;
         let expected =
-            json!({ "client_secret_basic": alice, "client_secret_post": alice, "none": alice });
+            json!({ "client_secret_basic": WHO, "client_secret_post": WHO, "none": WHO });
         assert_eq!(seen, expected, "{release}");
     }
 }
@@ -102,5 +131,66 @@ async fn stanza_js_logs_in_with_a_token_and_with_no_other() {
             let seen = stanza_js(&site, "alice@localhost", token).await;
             assert_eq!(seen, json!({ "failed": true }), "{release}");
         }
+    }
+}
+
+#[tokio::test]
+async fn oauth4webapi_pushes_its_request() {
+    for release in servers() {
+        let site = Site::start(release).await;
+        let seen = oauth4webapi(&site, "par", async |step| alice_anew(&site, step).await).await;
+        assert_eq!(seen, WHO, "{release}");
+    }
+}
+
+#[tokio::test]
+async fn oauth4webapi_proves_itself_with_keys_of_each_kind() {
+    for release in servers() {
+        let site = Site::start(release).await;
+        let flow = "private_key_jwt";
+        let seen = oauth4webapi(&site, flow, async |step| alice_anew(&site, step).await).await;
+        let who = "alice@localhost";
+        let expected = json!({ "ES256": who, "Ed25519": who, "RS256": who, "PS256": who });
+        assert_eq!(seen, expected, "{release}");
+    }
+}
+
+#[tokio::test]
+async fn oauth4webapi_connects_a_device() {
+    for release in servers() {
+        let site = Site::start(release).await;
+        let seen = oauth4webapi(&site, "device", async |step| alice_anew(&site, step).await).await;
+        assert_eq!(seen, WHO, "{release}");
+    }
+}
+
+#[tokio::test]
+async fn oauth4webapi_binds_its_tokens_to_a_key() {
+    for release in servers() {
+        let site = Site::start(release).await;
+        let seen = oauth4webapi(&site, "dpop", async |step| alice_anew(&site, step).await).await;
+        let expected = json!({
+            "ES256 client_secret_basic": WHO,
+            "ES256 none": WHO,
+            "RS256 client_secret_basic": WHO,
+            "RS256 none": WHO,
+        });
+        assert_eq!(seen, expected, "{release}");
+    }
+}
+
+#[tokio::test]
+async fn oauth4webapi_logs_a_person_out() {
+    for release in servers() {
+        let site = Site::start(release).await;
+        let browser = Mutex::new(Http::new());
+        let seen = oauth4webapi(&site, "logout", async |step| {
+            alice(&site, &mut *browser.lock().await, step).await
+        })
+        .await;
+        let client_id = seen.as_str().unwrap();
+        let url = site.authorize_url(client_id, "openid");
+        let page = browser.into_inner().get(&url).await;
+        assert!(page.text().contains(r#"name="password""#), "{release}");
     }
 }

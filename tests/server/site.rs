@@ -208,7 +208,11 @@ impl Site {
 
     /// Gives a password on the login page; what comes then, redirects followed.
     pub(crate) async fn log_in(&self, browser: &mut Http, url: &str, user: User<'_>) -> Answer {
-        let page = browser.get(url).await;
+        let mut page = browser.get(url).await;
+        if page.status == 303 {
+            // a pushed request goes on as what it held
+            page = browser.get(&self.program.url(page.location())).await;
+        }
         let (continue_to, csrf) = (hidden(&page, "continue"), hidden(&page, "csrf"));
         let fields = [
             ("username", user.name),

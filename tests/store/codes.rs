@@ -14,6 +14,7 @@ pub(crate) async fn a_code_reads_as_it_was_saved(store: Shared) {
     let mut bare = full.clone();
     bare.redirect_uri = None;
     bare.code_challenge = None;
+    bare.dpop_jkt = None;
     bare.nonce = None;
     bare.generation = None;
     for (name, code) in [("full", full), ("bare", bare)] {

@@ -9,7 +9,7 @@ use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::model::{
     ApplicationType, AuthMethod, AuthorizationCode, BrowserSession, Client, ClientId,
     ClientMetadata, ClientOrigin, CodeChallenge, CodeChallengeMethod, Generation, Grant, GrantId,
-    GrantType, Pair, ResponseType, SubjectType,
+    GrantType, Pair, ResponseType, SubjectType, Thumbprint,
 };
 use xmpp_oauth::secrets::TokenHash;
 use xmpp_oauth::storage::sqlite::SqliteStore;
@@ -95,6 +95,7 @@ pub(crate) fn code(grant: &Grant) -> AuthorizationCode {
             method: CodeChallengeMethod::S256,
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned(),
         }),
+        dpop_jkt: Some(Thumbprint::new("key")),
         nonce: grant.nonce.clone(),
         id_token_claims: grant.id_token_claims.clone(),
         auth_time: grant.auth_time,
@@ -115,6 +116,8 @@ pub(crate) fn pair(name: &str) -> Pair {
         refresh_expires_at: None,
         issued_at: NOW,
         issued_to: None,
+        access_jkt: None,
+        refresh_jkt: None,
     }
 }
 

@@ -72,6 +72,7 @@ conformance! {
     rotation:
         the_first_pair_needs_no_confirmation
         a_narrowed_access_token_keeps_its_own_scopes
+        each_token_of_a_pair_keeps_the_key_that_it_is_bound_to
         a_refresh_token_gives_a_new_pair_and_the_old_access_token_dies
         a_lost_answer_may_be_asked_for_again
         a_lost_answer_may_be_asked_for_until_the_window_closes

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use xmpp_oauth::clock::Timestamp;
-use xmpp_oauth::model::{EndReason, Grant};
+use xmpp_oauth::model::{EndReason, Grant, Thumbprint};
 use xmpp_oauth::storage::{Ended, LOST_ANSWER_WINDOW, Rotation};
 
 use crate::fixture::{
@@ -32,6 +32,30 @@ pub(crate) async fn a_narrowed_access_token_keeps_its_own_scopes(store: Shared) 
     let access = store.access_token(&hash("a-1")).await.unwrap().unwrap();
     assert_eq!(access.scopes, narrow.scopes);
     assert_eq!(access.grant.scopes, grant.scopes);
+}
+
+pub(crate) async fn each_token_of_a_pair_keeps_the_key_that_it_is_bound_to(store: Shared) {
+    with_grant(&store).await;
+    let keys = async |name: &str| {
+        let access = store.access_token(&hash(&format!("a-{name}"))).await;
+        let refresh = store.refresh_token(&hash(&format!("r-{name}"))).await;
+        let (access, refresh) = (access.unwrap().unwrap(), refresh.unwrap().unwrap());
+        (access.jkt, refresh.jkt)
+    };
+    assert_eq!(keys("0").await, (None, None));
+    let key = |name: &str| Some(Thumbprint::new(name));
+    for (old, new, access, refresh) in [
+        ("0", "1", key("x"), key("y")),
+        ("1", "2", key("z"), None),
+        ("2", "3", None, key("y")),
+    ] {
+        let mut bound = pair(new);
+        (bound.access_jkt, bound.refresh_jkt) = (access.clone(), refresh.clone());
+        let old = hash(&format!("r-{old}"));
+        let rotation = store.rotate_refresh_token(&old, &bound, NOW).await;
+        assert!(is_rotated(&rotation.unwrap()));
+        assert_eq!(keys(new).await, (access, refresh));
+    }
 }
 
 pub(crate) async fn a_refresh_token_gives_a_new_pair_and_the_old_access_token_dies(store: Shared) {

@@ -1,10 +1,8 @@
 //! A code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
-use std::net::IpAddr;
-
 use crate::model::{AuthorizationCode, Client, Grant};
 use crate::oauth::authorize::is_pkce_text;
-use crate::oauth::token::Issued;
+use crate::oauth::token::{Caller, Issued};
 use crate::oauth::{OauthError, Params, Provider};
 use crate::secrets::TokenHash;
 
@@ -12,7 +10,7 @@ pub(in crate::oauth) async fn authorization_code(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    from: IpAddr,
+    caller: &Caller,
 ) -> Result<Issued, OauthError> {
     let code = params
         .get("code")
@@ -31,6 +29,7 @@ pub(in crate::oauth) async fn authorization_code(
     }
     check_redirect_uri(&record, params)?;
     check_code_verifier(&record, params)?;
+    caller.check_holds(record.dpop_jkt.as_ref(), "the code")?;
     provider
         .check_account(&record.account, record.generation.as_ref())
         .await?;
@@ -53,7 +52,7 @@ pub(in crate::oauth) async fn authorization_code(
         last_used_from: None,
     };
     let with_refresh = provider.gives_refresh_token(client, &record.scopes);
-    let pair = provider.new_pair(record.scopes, with_refresh, from);
+    let pair = provider.new_pair(client, record.scopes, with_refresh, caller)?;
     let redeemed = provider
         .store
         .redeem_code(&hash, client, &grant, &pair.stored, now)

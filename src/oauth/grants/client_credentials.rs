@@ -1,19 +1,17 @@
 //! A client for itself (RFC 6749 §4.4): a token with which a resource server may introspect, and that
 //! opens nothing else. There is no account behind it.
 
-use std::net::IpAddr;
-
 use jid::BareJid;
 
 use crate::model::{ClaimSet, Client, Grant, GrantId, ScopeSet};
-use crate::oauth::token::Issued;
+use crate::oauth::token::{Caller, Issued};
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 
 pub(in crate::oauth) async fn client_credentials(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    from: IpAddr,
+    caller: &Caller,
 ) -> Result<Issued, OauthError> {
     // RFC 6749 §4.4: confidential clients only. What others could ask about, they can without a token.
     if !client.metadata.is_confidential() || !provider.may_introspect(client.id.as_str()) {
@@ -45,7 +43,7 @@ pub(in crate::oauth) async fn client_credentials(
         generation: None,
         ended: None,
     };
-    let pair = provider.new_pair(ScopeSet::default(), false, from);
+    let pair = provider.new_pair(client, ScopeSet::default(), false, caller)?;
     provider.save_grant(client, &grant, &pair).await?;
     Ok(Issued { grant, pair })
 }

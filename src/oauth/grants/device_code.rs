@@ -1,9 +1,7 @@
 //! A device code for tokens (RFC 8628 §3.4, §3.5).
 
-use std::net::IpAddr;
-
 use crate::model::{ClaimSet, Client, DeviceState, Grant};
-use crate::oauth::token::Issued;
+use crate::oauth::token::{Caller, Issued};
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::TokenHash;
 
@@ -11,7 +9,7 @@ pub(in crate::oauth) async fn device_code(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    from: IpAddr,
+    caller: &Caller,
 ) -> Result<Issued, OauthError> {
     let code = params
         .get("device_code")
@@ -66,7 +64,7 @@ pub(in crate::oauth) async fn device_code(
         ended: None,
     };
     let with_refresh = provider.gives_refresh_token(client, &approval.scopes);
-    let pair = provider.new_pair(approval.scopes, with_refresh, from);
+    let pair = provider.new_pair(client, approval.scopes, with_refresh, caller)?;
     let redeemed = provider
         .store
         .redeem_device(&hash, client, &grant, &pair.stored, now)

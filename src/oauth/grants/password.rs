@@ -1,12 +1,10 @@
 //! A password for tokens (RFC 6749 §4.3), for the operator's own apps alone: whatever else sees a
 //! password, the pages are there to prevent. The brakes and the answers are those of the login page.
 
-use std::net::IpAddr;
-
 use crate::model::{ClaimSet, Client, Grant, GrantId};
 use crate::oauth::claims::Wanted;
 use crate::oauth::login::{LoginError, Visitor};
-use crate::oauth::token::Issued;
+use crate::oauth::token::{Caller, Issued};
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::Secret;
 
@@ -14,7 +12,7 @@ pub(in crate::oauth) async fn password(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    from: IpAddr,
+    caller: &Caller,
 ) -> Result<Issued, OauthError> {
     let firsts = &provider.config.flows.password_clients;
     if !firsts.iter().any(|first| first == client.id.as_str()) {
@@ -37,7 +35,7 @@ pub(in crate::oauth) async fn password(
             &account,
             &password,
             Visitor {
-                address: from,
+                address: caller.from,
                 user_agent: None,
                 known: None,
             },
@@ -54,7 +52,7 @@ pub(in crate::oauth) async fn password(
         client_name: client.metadata.client_name.clone(),
         scopes: scopes.clone(),
         created_at: now,
-        granted_from: provider.kept(from),
+        granted_from: provider.kept(caller.from),
         last_used_at: now,
         last_used_from: None,
         auth_time: now,
@@ -64,7 +62,7 @@ pub(in crate::oauth) async fn password(
         ended: None,
     };
     let with_refresh = provider.gives_refresh_token(client, &scopes);
-    let pair = provider.new_pair(scopes, with_refresh, from);
+    let pair = provider.new_pair(client, scopes, with_refresh, caller)?;
     provider.save_grant(client, &grant, &pair).await?;
     provider.still_proved(&grant, &proved).await?;
     Ok(Issued { grant, pair })

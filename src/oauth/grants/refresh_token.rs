@@ -1,9 +1,7 @@
 //! A refresh token for a new pair (RFC 6749 §6), rotated at each use (RFC 9700 §4.14.2).
 
-use std::net::IpAddr;
-
 use crate::model::{Client, EndReason, EventKind, Grant, RefreshToken, ScopeSet};
-use crate::oauth::token::Issued;
+use crate::oauth::token::{Caller, Issued};
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::TokenHash;
 use crate::storage::Rotation;
@@ -12,7 +10,7 @@ pub(in crate::oauth) async fn refresh_token(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    from: IpAddr,
+    caller: &Caller,
 ) -> Result<Issued, OauthError> {
     let token = params
         .get("refresh_token")
@@ -36,13 +34,14 @@ pub(in crate::oauth) async fn refresh_token(
     if record.expires_at.is_some_and(|at| at <= now) {
         return Err(unknown());
     }
+    caller.check_holds(record.jkt.as_ref(), "the refresh token")?;
     let scopes = check_scope(&record, params)?;
     let grant = &record.grant;
     provider
         .check_account(&grant.account, grant.generation.as_ref())
         .await?;
 
-    let pair = provider.new_pair(scopes, true, from);
+    let pair = provider.new_pair(client, scopes, true, caller)?;
     match provider
         .store
         .rotate_refresh_token(&hash, &pair.stored, now)
@@ -50,7 +49,7 @@ pub(in crate::oauth) async fn refresh_token(
     {
         Rotation::Rotated { superseded } => {
             provider.forget_tokens(&superseded);
-            provider.audit_grant_behind(&record.grant, EventKind::Refreshed, from);
+            provider.audit_grant_behind(&record.grant, EventKind::Refreshed, caller.from);
             // OIDC Core §12.2: the id_token of a refresh bears no nonce
             let grant = Grant {
                 nonce: None,
@@ -62,7 +61,9 @@ pub(in crate::oauth) async fn refresh_token(
             provider.counts.refresh_token_reuse.inc();
             provider.tell(&ended, EndReason::RefreshTokenReused).await;
             let kind = EventKind::RefreshTokenReplayed;
-            provider.audit_grant(&record.grant, kind, Some(from)).await;
+            provider
+                .audit_grant(&record.grant, kind, Some(caller.from))
+                .await;
             Err(unknown())
         }
         Rotation::Unknown => Err(unknown()),

@@ -6,7 +6,7 @@ use super::{clients, grants, rows, tokens};
 use crate::clock::Timestamp;
 use crate::model::{
     AuthorizationCode, Client, ClientId, CodeChallenge, CodeChallengeMethod, EndReason, Generation,
-    Grant, GrantId, Pair,
+    Grant, GrantId, Pair, Thumbprint,
 };
 use crate::secrets::TokenHash;
 use crate::storage::{REDEEMED_CODE_KEPT, Redeemed, Result};
@@ -22,8 +22,8 @@ pub(super) fn save(
         db,
         "INSERT INTO codes (hash, grant_id, client_id, host, localpart, scopes, redirect_uri,
              challenge_method, challenge, nonce, auth_time, generation, issued_at, expires_at,
-             gone_at, granted_from, id_token_claims)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?16, ?17
+             gone_at, granted_from, id_token_claims, dpop_jkt)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?16, ?17, ?18
          WHERE EXISTS (SELECT 1 FROM browser_sessions
                        WHERE hash = ?15 AND host = ?4 AND localpart = ?5)",
         params![
@@ -44,6 +44,7 @@ pub(super) fn save(
             session.as_bytes(),
             code.granted_from.map(|from| from.to_string()),
             rows::claims_text(&code.id_token_claims),
+            code.dpop_jkt.as_ref().map(Thumbprint::as_str),
         ],
     )
     .map(|saved| saved > 0)
@@ -54,7 +55,7 @@ pub(super) fn find(db: &Connection, hash: &TokenHash) -> Result<Option<Authoriza
         db,
         "SELECT grant_id, client_id, host, localpart, scopes, redirect_uri, challenge_method,
              challenge, nonce, auth_time, generation, issued_at, expires_at, granted_from,
-             id_token_claims
+             id_token_claims, dpop_jkt
          FROM codes WHERE hash = ?",
         [hash.as_bytes()],
         code,
@@ -130,6 +131,7 @@ fn code(row: &Row<'_>) -> Result<AuthorizationCode> {
         scopes: rows::scopes(row, 4)?,
         redirect_uri: row.get(5)?,
         code_challenge,
+        dpop_jkt: rows::thumbprint(row, 15)?,
         nonce: row.get(8)?,
         id_token_claims: rows::claims(row, 14)?,
         auth_time: rows::moment(row, 9)?,

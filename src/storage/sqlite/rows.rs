@@ -6,7 +6,9 @@ use jid::{BareJid, DomainPart, NodePart};
 use rusqlite::{Connection, Params, Row};
 
 use crate::clock::Timestamp;
-use crate::model::{ClaimSet, ClientId, EndReason, Generation, Grant, GrantId, ScopeSet};
+use crate::model::{
+    ClaimSet, ClientId, EndReason, Generation, Grant, GrantId, ScopeSet, Thumbprint,
+};
 use crate::secrets::TokenHash;
 use crate::storage::{Result, StoreError};
 
@@ -91,6 +93,11 @@ pub(super) fn claims_text(claims: &ClaimSet) -> Option<String> {
 /// A generation that may be missing.
 pub(super) fn generation(row: &Row<'_>, at: usize) -> Result<Option<Generation>> {
     Ok(row.get::<_, Option<String>>(at)?.map(Generation::new))
+}
+
+/// A key's thumbprint that may be missing.
+pub(super) fn thumbprint(row: &Row<'_>, at: usize) -> Result<Option<Thumbprint>> {
+    Ok(row.get::<_, Option<String>>(at)?.map(Thumbprint::new))
 }
 
 /// An address that may be missing.

@@ -26,7 +26,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS, CLAIMS];
+const MIGRATIONS: [&str; 6] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS, CLAIMS, DPOP];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
@@ -216,6 +216,13 @@ CREATE INDEX clients_by_purge ON clients (purge_at) WHERE purge_at IS NOT NULL;
 const CLAIMS: &str = "
 ALTER TABLE codes ADD COLUMN id_token_claims TEXT;
 ALTER TABLE grants ADD COLUMN id_token_claims TEXT;
+";
+
+/// The keys that codes and tokens are bound to, by their thumbprints; `NULL` for none.
+const DPOP: &str = "
+ALTER TABLE codes ADD COLUMN dpop_jkt TEXT;
+ALTER TABLE grants ADD COLUMN access_jkt TEXT;
+ALTER TABLE refresh_tokens ADD COLUMN jkt TEXT;
 ";
 
 /// Opens or makes the file, for the one connection that writes.

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::{grants, rows};
 use crate::clock::Timestamp;
-use crate::model::{AccessToken, EndReason, Pair, RefreshToken, ScopeSet};
+use crate::model::{AccessToken, EndReason, Pair, RefreshToken, ScopeSet, Thumbprint};
 use crate::secrets::TokenHash;
 use crate::storage::{LOST_ANSWER_WINDOW, Result, Rotation, SPENT_TOKEN_KEPT};
 
@@ -19,7 +19,8 @@ pub(super) fn find_access(db: &Connection, hash: &TokenHash) -> Result<Option<Ac
         concat!(
             "SELECT ",
             rows::grant_columns!(),
-            ", g.access_issued_at, g.access_expires_at, g.access_scopes, g.unconfirmed
+            ", g.access_issued_at, g.access_expires_at, g.access_scopes, g.unconfirmed,
+                 g.access_jkt
              FROM grants g JOIN clients c ON c.no = g.client_no
              WHERE g.access_hash = ? AND g.ended_at IS NULL"
         ),
@@ -36,6 +37,7 @@ pub(super) fn find_access(db: &Connection, hash: &TokenHash) -> Result<Option<Ac
                 issued_at: rows::moment(row, AT)?,
                 expires_at: rows::moment(row, AT + 1)?,
                 unconfirmed_pair: rows::hash_if_any(row, AT + 3)?,
+                jkt: rows::thumbprint(row, AT + 4)?,
             })
         },
     )
@@ -48,7 +50,7 @@ pub(super) fn find_refresh(db: &Connection, hash: &TokenHash) -> Result<Option<R
         concat!(
             "SELECT ",
             rows::grant_columns!(),
-            ", r.issued_at, r.expires_at, r.spent_at
+            ", r.issued_at, r.expires_at, r.spent_at, r.jkt
              FROM refresh_tokens r JOIN grants g ON g.no = r.grant_no
                  JOIN clients c ON c.no = g.client_no
              WHERE r.hash = ? AND g.ended_at IS NULL"
@@ -60,6 +62,7 @@ pub(super) fn find_refresh(db: &Connection, hash: &TokenHash) -> Result<Option<R
                 issued_at: rows::moment(row, AT)?,
                 expires_at: rows::moment_if_any(row, AT + 1)?,
                 rotated_at: rows::moment_if_any(row, AT + 2)?,
+                jkt: rows::thumbprint(row, AT + 3)?,
             })
         },
     )
@@ -90,7 +93,8 @@ pub(super) fn put_pair(
         db,
         "UPDATE grants SET access_hash = ?2, access_scopes = ?3, access_issued_at = ?4,
              access_expires_at = ?5, unconfirmed = ?6, predecessor = ?7, idle_at = ?8,
-             last_used_at = max(last_used_at, ?4), last_used_from = ifnull(?9, last_used_from)
+             last_used_at = max(last_used_at, ?4), last_used_from = ifnull(?9, last_used_from),
+             access_jkt = ?10
          WHERE no = ?1",
         (
             grant_no,
@@ -102,6 +106,7 @@ pub(super) fn put_pair(
             unconfirmed.map(|(_, predecessor)| predecessor.as_bytes()),
             idle_at.map(Timestamp::as_unix),
             pair.issued_to.map(|to| to.to_string()),
+            pair.access_jkt.as_ref().map(Thumbprint::as_str),
         ),
     )?;
     let Some(refresh) = pair.refresh else {
@@ -109,14 +114,15 @@ pub(super) fn put_pair(
     };
     rows::change(
         db,
-        "INSERT INTO refresh_tokens (hash, grant_no, issued_at, expires_at, gone_at)
-         VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO refresh_tokens (hash, grant_no, issued_at, expires_at, gone_at, jkt)
+         VALUES (?, ?, ?, ?, ?, ?)",
         (
             refresh.as_bytes(),
             grant_no,
             pair.issued_at.as_unix(),
             pair.refresh_expires_at.map(Timestamp::as_unix),
             gone_at.map(Timestamp::as_unix),
+            pair.refresh_jkt.as_ref().map(Thumbprint::as_str),
         ),
     )
     .map(drop)

@@ -1,23 +1,21 @@
 //! From an address to a stream that may be logged in on.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jid::{BareJid, DomainRef};
 use minidom::Element;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use xmpp_parsers::ns;
 
 use super::session::{Io, read_element};
 use super::{C2sError, Client};
 use crate::config::{C2s, C2sTls};
+use crate::tls;
 use crate::xmpp::stream::{Limits, Reader, Writer};
 
 /// How long it may take from the first packet to the server's features.
@@ -154,36 +152,11 @@ async fn starttls(tcp: &mut TcpStream, domain: &DomainRef) -> Result<(), C2sErro
 }
 
 fn tls_connector(settings: &C2s) -> Result<TlsConnector, C2sError> {
-    let mut config = tls_config(settings.ca_file.as_deref())?;
+    let mut config =
+        tls::client_config(settings.ca_file.as_deref()).map_err(C2sError::Certificates)?;
     if settings.tls == C2sTls::Direct {
         // XEP-0368 §4
         config.alpn_protocols = vec![b"xmpp-client".to_vec()];
     }
     Ok(TlsConnector::from(Arc::new(config)))
-}
-
-/// Settings of TLS that trust the system's certificates and those in `ca_file`.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, C2sError> {
-    let mut roots = RootCertStore::empty();
-    // Some of the system's may be beyond use; what matters is whether the server's is among the rest.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(file) = ca_file {
-        let unreadable = |error: &dyn std::fmt::Display| {
-            C2sError::Certificates(format!("{}: {error}", file.display()))
-        };
-        let certificates = CertificateDer::pem_file_iter(file).map_err(|e| unreadable(&e))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|e| unreadable(&e))?;
-            roots.add(certificate).map_err(|e| unreadable(&e))?;
-        }
-    }
-    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| C2sError::Certificates(e.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }

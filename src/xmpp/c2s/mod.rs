@@ -8,7 +8,7 @@ mod connect;
 mod login;
 mod session;
 
-pub use connect::{Connector, tls_config};
+pub use connect::Connector;
 pub use login::Bearer;
 pub use session::Client;
 
