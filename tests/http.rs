@@ -72,6 +72,8 @@ mod login;
 mod logout;
 #[path = "http/management.rs"]
 mod management;
+#[path = "http/notices.rs"]
+mod notices;
 #[path = "http/other_grants.rs"]
 mod other_grants;
 #[path = "http/pages.rs"]

@@ -58,6 +58,7 @@ pub fn router(web: Web) -> Router {
         )
         .route(account::BROWSERS_PATH, post(account::log_out_all))
         .route("/account/browsers/{id}", post(account::log_out_one))
+        .route(account::NOTICES_PATH, post(account::switch_notices))
         .route(account::LOG_OUT_PATH, post(account::log_out))
         .route("/assets/{name}", get(discovery::stylesheet))
         .fallback(not_found)

@@ -133,6 +133,7 @@ impl Provider {
             .map_err(LoginError::TooManyTries)?;
         if let Err(wait) = self.password_tries_of_account.take(&whose, now) {
             self.password_tries_from_address.give_back(&from, now);
+            self.notify_of_passwords(account);
             return Err(LoginError::TooManyTries(wait));
         }
         let before = self.account_changes.of(account);

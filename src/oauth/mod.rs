@@ -27,6 +27,7 @@ mod issue;
 pub mod login;
 pub mod logout;
 mod metadata;
+pub mod notices;
 pub mod par;
 mod params;
 mod profile;
@@ -61,6 +62,7 @@ use access::Access;
 use cache::{EpochCache, Epochs};
 use device::DeviceBrakes;
 use login::IsKnown;
+use notices::{Notices, Words};
 use par::PushedRequests;
 use seen::Seen;
 use sessions::LiveSessions;
@@ -76,6 +78,8 @@ pub struct Foundation {
     pub store: Arc<dyn Store>,
     /// The XMPP server's accounts.
     pub accounts: Arc<dyn Accounts>,
+    /// What accounts are told, in words.
+    pub words: Arc<dyn Words>,
     /// Signing keys.
     pub keys: Arc<Keyring>,
     /// The time.
@@ -128,6 +132,7 @@ pub struct Provider {
     password_tries_from_address: Brake<AddressKey>,
     registrations_from_address: Brake<AddressKey>,
     devices: DeviceBrakes,
+    notices: Arc<Notices>,
     /// Logins and consents, each of which stores something.
     rows_of_account: Brake<BareJid>,
 }
@@ -183,6 +188,7 @@ impl Provider {
                 Duration::from_secs(10),
             ),
             devices: DeviceBrakes::default(),
+            notices: Notices::new(Arc::clone(&on.store), Arc::clone(&on.accounts), on.words),
             rows_of_account: Brake::new(ROWS_AT_ONCE, Duration::from_secs(10)),
             config: on.config,
             store: on.store,

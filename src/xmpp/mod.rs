@@ -14,6 +14,7 @@ mod hosts;
 mod introspection;
 mod iq;
 mod link;
+mod message;
 mod ns;
 mod password;
 mod ping;

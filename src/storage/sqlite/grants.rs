@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jid::{BareJid, DomainPart};
 use rusqlite::{Connection, Row};
 
-use super::{clients, devices, events, rows, sessions, tokens};
+use super::{clients, devices, events, notices, rows, sessions, tokens};
 use crate::clock::Timestamp;
 use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId, Pair, ScopeSet};
 use crate::secrets::TokenHash;
@@ -192,6 +192,7 @@ pub(super) fn end_account(
     sessions::end_account(db, host, localpart, unless)?;
     if reason == EndReason::AccountDeleted {
         events::forget_account(db, account)?;
+        notices::forget_account(db, account)?;
     }
     end_of_account(db, account, unless, reason, now)
 }

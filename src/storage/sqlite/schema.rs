@@ -24,7 +24,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 5] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS, CLAIMS];
+const MIGRATIONS: [&str; 6] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS, CLAIMS, NOTICES];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
@@ -214,6 +214,26 @@ CREATE INDEX clients_by_purge ON clients (purge_at) WHERE purge_at IS NOT NULL;
 const CLAIMS: &str = "
 ALTER TABLE codes ADD COLUMN id_token_claims TEXT;
 ALTER TABLE grants ADD COLUMN id_token_claims TEXT;
+";
+
+/// How often an account was told of something on the last day that it was; and who wants to be told of
+/// nothing.
+const NOTICES: &str = "
+CREATE TABLE notices (
+    no INTEGER PRIMARY KEY,
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    UNIQUE (host, localpart, kind)
+) STRICT;
+CREATE INDEX notices_by_day ON notices (day);
+CREATE TABLE unnoticed (
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    PRIMARY KEY (host, localpart)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens or makes the file, for the one connection that writes.
