@@ -22,6 +22,7 @@ mod ejabberd;
 mod harness;
 mod main_job;
 mod mischief;
+mod notices;
 mod oauthbearer;
 mod other_clients;
 mod played;
