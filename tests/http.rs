@@ -52,6 +52,8 @@ mod connections;
 mod consent;
 #[path = "http/cors.rs"]
 mod cors;
+#[path = "http/device_answers.rs"]
+mod device_answers;
 #[path = "http/devices.rs"]
 mod devices;
 #[path = "http/discovery.rs"]

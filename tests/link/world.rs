@@ -201,7 +201,7 @@ impl World {
             client_name: "Gajim".to_owned(),
             scopes: scope.parse().unwrap(),
             created_at: NOW,
-            auth_time: NOW,
+            auth_time: Some(NOW),
             nonce: None,
             id_token_claims: ClaimSet::default(),
             generation: None,

@@ -94,7 +94,7 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
             &grant.client_name,
             grant.scopes.to_string(),
             grant.created_at.as_unix(),
-            grant.auth_time.as_unix(),
+            grant.auth_time.map_or(rows::UNKNOWN, Timestamp::as_unix),
             &grant.nonce,
             grant.generation.as_ref().map(Generation::as_str),
             grant.ended.map(|(at, _)| at.as_unix()),
