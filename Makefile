@@ -5,9 +5,12 @@
 #   tests/*           a file or folder each   no server     make check, make test
 #   tests/server/     ONE binary, a module    real servers  make test, make test-matrix
 #                     per scenario            and browser
-# A test that needs a server goes to tests/server/, and into no other place: `check` takes all
-# others of tests/. All cargo calls use the dev profile and the same features, so that `check`,
-# `test` and `test-matrix` build each crate once to run and once (clippy, doc) to look at.
+#   tests/storm/      the same, for minutes   real servers  make storm
+#   benches/speed/    no test: figures        real servers  make bench
+# A test that needs a server goes to tests/server/ (tests/storm/ if it is about how much of something
+# can be borne), and into no other place: `check` takes all others of tests/. All cargo calls but that of
+# `bench` use the dev profile and the same features, so that `check`, `test` and `test-matrix` build each
+# crate once to run and once (clippy, doc) to look at.
 #
 # XMPP_OAUTH_SERVERS names the servers that tests/server/ runs against: `prosody` and `ejabberd` are the
 # machine's own packages, `prosody@trixie` is the one of a Debian release (the machine's, or a tree made by
@@ -18,12 +21,12 @@ SERVER ?= prosody
 XMPP_OAUTH_SERVERS ?= prosody,ejabberd
 export XMPP_OAUTH_SERVERS
 
-fast_tests := $(filter-out server,$(basename $(notdir $(wildcard tests/*.rs))) \
+fast_tests := $(filter-out server storm,$(basename $(notdir $(wildcard tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs))))
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-matrix install-deps
+.PHONY: help demo test check test-matrix test-package storm bench deb install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -33,13 +36,13 @@ demo: ## Log alice in by OAUTHBEARER on a real server (AUTO=1: without a person;
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
 test: ## Run every test, against real servers
-	@tools/install build prosody ejabberd browser clients
+	@tools/install build prosody ejabberd browser clients proxy
 	$(CARGO) test
 
 check: ## Format, lints, docs, architecture and unit tests: fast, no servers
 	@tools/install build lint
 	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --all-targets --test storm -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 	$(if $(lua_files),luacheck --no-color -q --config server-modules/prosody/.luacheckrc $(lua_files))
 	$(CARGO) test --lib --bins $(addprefix --test ,$(fast_tests))
@@ -47,5 +50,19 @@ check: ## Format, lints, docs, architecture and unit tests: fast, no servers
 test-matrix: ## Run the server scenarios on each supported release
 	@CARGO='$(CARGO)' tools/test-matrix
 
+deb: ## Build the Debian package
+	@CARGO='$(CARGO)' tools/deb
+
+test-package: ## Install, run, upgrade and purge the package on each Debian release
+	@CARGO='$(CARGO)' tools/test-package
+
+storm: ## Floods, kills, full disks: what it bears, with figures (some minutes)
+	@tools/install build prosody ejabberd
+	$(CARGO) test --test storm -- --test-threads 1 --nocapture
+
+bench: ## Measure the release build beside its references (BENCH='web link': only those; BENCH_LONG=1)
+	@tools/install build prosody ejabberd
+	$(CARGO) bench --bench speed -- $(BENCH)
+
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody ejabberd browser clients trees lint
+	@tools/install build prosody ejabberd browser clients trees lint package proxy

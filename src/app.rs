@@ -17,6 +17,7 @@ use crate::http::ops::{Health, Readiness};
 use crate::http::pages::Pages;
 use crate::http::{CurrentPages, NoticeTexts, PagesError, Probes, Web, ops, router, server};
 use crate::keys::{KeyError, Keyring};
+use crate::metrics::{self, Gauge, Metrics};
 use crate::oauth::{Foundation, FoundationError, Provider};
 use crate::secrets::{OsRandom, Random, Secret, random_text};
 use crate::storage::sqlite::SqliteStore;
@@ -64,8 +65,12 @@ pub struct App {
     pub provider: Arc<Provider>,
     /// Requests that `check` sends through the proxy.
     pub probes: Arc<Probes>,
+    /// Notified once the storage is open and both listeners listen.
+    pub started: Arc<Notify>,
     /// Notified, templates and texts are read again.
     pub reload: Arc<Notify>,
+    /// Notified when that is done, whatever came of it.
+    pub reloaded: Arc<Notify>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -102,7 +107,9 @@ impl App {
             keys,
             server,
             probes: Arc::default(),
+            started: Arc::default(),
             reload: Arc::default(),
+            reloaded: Arc::default(),
             clock,
             random,
         })
@@ -159,6 +166,7 @@ impl App {
     pub async fn serve(&self, stop: watch::Receiver<bool>) -> Result<(), StartError> {
         let web = self.web()?;
         self.provider.end_clients_no_longer_configured().await?;
+        let web_metrics = web.metrics();
         let http = &self.config.http;
         let public = listen("http.listen", http.listen).await?;
         let ops = match http.ops_listen {
@@ -178,14 +186,17 @@ impl App {
         doors.spawn(keep_pages(
             web.current_pages(),
             Arc::clone(&self.config),
-            Arc::clone(&self.reload),
+            (Arc::clone(&self.reload), Arc::clone(&self.reloaded)),
             stop.clone(),
         ));
         doors.spawn(server::serve(public, router(web), limits, stop.clone()));
         if let Some(ops) = ops {
             let health = Arc::new(Vitals {
-                link: self.server.link_state(),
-                store: Arc::clone(&self.store) as _,
+                store: Arc::clone(&self.store),
+                server: Arc::clone(&self.server),
+                provider: Arc::clone(&self.provider),
+                web: web_metrics,
+                process: Process::new(),
             });
             doors.spawn(server::serve(
                 ops,
@@ -202,6 +213,7 @@ impl App {
             stop,
         ));
         tracing::info!(listen = %http.listen, issuer = http.issuer(), "serving");
+        self.started.notify_one();
         while doors.join_next().await.is_some() {}
         unlink.send_replace(true);
         if let Err(error) = link.await {
@@ -240,7 +252,7 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
 async fn keep_pages(
     pages: Arc<CurrentPages>,
     config: Arc<Config>,
-    reload: Arc<Notify>,
+    (reload, reloaded): (Arc<Notify>, Arc<Notify>),
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
@@ -252,18 +264,43 @@ async fn keep_pages(
             Ok(()) => tracing::info!("templates and texts were read again"),
             Err(error) => tracing::error!(%error, "templates and texts stay as they were"),
         }
+        reloaded.notify_one();
     }
 }
 
 struct Vitals {
-    link: watch::Receiver<LinkState>,
-    store: Arc<dyn Store>,
+    store: Arc<SqliteStore>,
+    server: Arc<Server>,
+    provider: Arc<Provider>,
+    web: Metrics,
+    process: Process,
+}
+
+/// What is counted of the process as a whole.
+struct Process {
+    metrics: Metrics,
+    sessions: Gauge,
+}
+
+impl Process {
+    fn new() -> Self {
+        let metrics = Metrics::default().with_process();
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        metrics
+            .gauge("info", "The program's version; always 1.", &version)
+            .set(1);
+        let help = "Sessions of chat clients that hang on grants, as the server tells of them.";
+        Self {
+            sessions: metrics.gauge("sessions_open", help, &[]),
+            metrics,
+        }
+    }
 }
 
 #[async_trait]
 impl Health for Vitals {
     async fn readiness(&self) -> Readiness {
-        let link = match &*self.link.borrow() {
+        let link = match &*self.server.link_state().borrow() {
             LinkState::Up => "up".to_owned(),
             LinkState::Connecting => "connecting".to_owned(),
             LinkState::Down(why) => why.to_string(),
@@ -273,6 +310,19 @@ impl Health for Vitals {
             Err(error) => error.to_string(),
         };
         Readiness { link, storage }
+    }
+
+    fn metrics(&self) -> String {
+        let sessions = self.provider.sessions_open();
+        let sessions = i64::try_from(sessions).unwrap_or(i64::MAX);
+        self.process.sessions.set(sessions);
+        metrics::text([
+            &self.web,
+            self.provider.metrics(),
+            self.server.metrics(),
+            self.store.metrics(),
+            &self.process.metrics,
+        ])
     }
 }
 

@@ -94,7 +94,12 @@ impl ManualClock {
 
     /// Moves it forward.
     pub fn advance(&self, length: Duration) {
-        self.0.store((self.now() + length).0, Ordering::SeqCst);
+        self.set(self.now() + length);
+    }
+
+    /// Makes it show this time, be it an earlier one.
+    pub fn set(&self, to: Timestamp) {
+        self.0.store(to.0, Ordering::SeqCst);
     }
 }
 

@@ -12,6 +12,7 @@ pub mod config;
 pub mod http;
 pub mod keys;
 pub mod limits;
+pub mod metrics;
 pub mod model;
 pub mod oauth;
 pub mod secrets;

@@ -77,8 +77,13 @@ impl<K: Clone + Eq + Hash + Ord> Brake<K> {
         let mut keys = self.keys();
         keys.forget_until(now);
         let latest = now.saturating_add(self.all_back);
-        // A clock that was set back must not hold anyone for longer than a whole burst takes.
-        let back_at = keys.get(key).map_or(now, |at| at.clamp(now, latest));
+        let mut back_at = keys.get(key).map_or(now, |at| at.max(now));
+        if back_at > latest {
+            // A clock that was set back must not hold anyone for longer than a whole burst takes: not just
+            // at this try, but from now on.
+            back_at = latest;
+            keys.set(key, back_at, now);
+        }
         let then = back_at.saturating_add(self.one_back);
         if then > latest {
             let wait = u64::try_from(then - latest).unwrap_or(0);
@@ -325,6 +330,11 @@ mod tests {
         }
         let held = brake.take(&"a", NOW).unwrap_err();
         assert_eq!(held, RetryAfter(10 * SECOND));
+        brake.take(&"a", NOW + 10 * SECOND).unwrap();
+        brake.take(&"a", NOW + 10 * SECOND).unwrap_err();
+        for _ in 0..3 {
+            brake.take(&"a", NOW + 40 * SECOND).unwrap();
+        }
     }
 
     #[test]

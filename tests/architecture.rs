@@ -22,30 +22,34 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "http", "xmpp", "oauth", "storage", "keys", "accounts", "model", "config", "clock",
-            "secrets",
+            "http", "xmpp", "oauth", "storage", "keys", "accounts", "metrics", "model", "config",
+            "clock", "secrets",
         ],
     ),
     (
         "http",
-        &["oauth", "limits", "model", "config", "clock", "secrets"],
+        &[
+            "oauth", "limits", "metrics", "model", "config", "clock", "secrets",
+        ],
     ),
     (
         "xmpp",
         &[
-            "oauth", "accounts", "limits", "model", "config", "clock", "secrets",
+            "oauth", "accounts", "limits", "metrics", "model", "config", "clock", "secrets",
         ],
     ),
     (
         "oauth",
         &[
-            "storage", "keys", "accounts", "limits", "model", "config", "clock", "secrets",
+            "storage", "keys", "accounts", "limits", "metrics", "model", "config", "clock",
+            "secrets",
         ],
     ),
-    ("storage", &["model", "clock", "secrets"]),
+    ("storage", &["metrics", "model", "clock", "secrets"]),
     ("keys", &["storage", "model", "config", "clock", "secrets"]),
     ("accounts", &["model", "secrets"]),
     ("limits", &["clock"]),
+    ("metrics", &[]),
     ("config", &["model", "secrets"]),
     ("model", &["clock", "secrets"]),
     ("clock", &[]),
@@ -81,14 +85,27 @@ const CRATES: &[(&[&str], &[&str])] = &[
     ),
     (&["minidom"], &["xmpp", "cli"]),
     (&["jsonwebtoken", "aws_lc_rs"], &["keys"]),
-    (&["clap", "tracing_subscriber", "hyper_rustls"], &["cli"]),
+    (
+        &[
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "sd_notify",
+            "tracing_subscriber",
+            "hyper_rustls",
+        ],
+        &["cli"],
+    ),
     (&["getrandom", "hmac", "subtle"], &["secrets"]),
     (&["jiff"], &["clock"]),
+    (&["prometheus"], &["metrics"]),
     (&["toml"], &["config"]),
 ];
 
 /// Rooms without async.
-const NO_TOKIO: &[&str] = &["model", "config", "clock", "secrets", "limits", "accounts"];
+const NO_TOKIO: &[&str] = &[
+    "model", "config", "clock", "secrets", "limits", "metrics", "accounts",
+];
 
 #[derive(Default)]
 struct Paths {

@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the finding")]
 
+#[path = "cli/backup.rs"]
+mod backup;
+#[path = "cli/supervisor.rs"]
+mod supervisor;
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -513,6 +517,38 @@ async fn a_second_serve_is_refused_and_the_first_goes_on() {
 }
 
 #[tokio::test]
+async fn the_operators_listener_tells_link_from_storage_and_has_all_metrics() {
+    let mut program = program();
+    serve(&mut program).await;
+    let ops = format!("http://127.0.0.1:{}", program.ops_port);
+    let readiness = Http::new().get(&format!("{ops}/readyz")).await;
+    assert_eq!(readiness.status, 503);
+    let readiness = readiness.json();
+    assert_eq!(readiness["storage"], "up");
+    assert_ne!(readiness["link"], "up");
+    let metrics = Http::new().get(&format!("{ops}/metrics")).await;
+    let kind = metrics.header("content-type").unwrap();
+    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    for series in [
+        "xmpp_oauth_link_up 0",
+        "xmpp_oauth_sessions_open 0",
+        "xmpp_oauth_storage_commit_seconds_count ",
+        "xmpp_oauth_http_requests_total{",
+        "xmpp_oauth_tokens_issued_total{",
+        "process_resident_memory_bytes ",
+        concat!(
+            "xmpp_oauth_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\"} 1"
+        ),
+    ] {
+        assert!(metrics.text().contains(series), "no {series}");
+    }
+    let outside = Http::new().get(&program.url("/metrics")).await;
+    assert_eq!(outside.status, 404, "the world is told nothing");
+}
+
+#[tokio::test]
 async fn sigterm_ends_serve_with_status_0_and_takes_the_socket_away() {
     let mut program = program();
     serve(&mut program).await;
@@ -722,4 +758,26 @@ async fn a_client_of_the_configuration_is_listed_and_taken_out_there() {
     assert_eq!(listed[0]["origin"], "configured");
     let says = refused(&program, &["clients", "remove", "written"], 1).await;
     assert!(says.contains("take it out there"), "{says}");
+}
+
+#[tokio::test]
+async fn man_pages_and_completions_are_made_for_every_command_that_help_names() {
+    let program = program();
+    done(&program, &["help-files", "help"]).await;
+    let read = |name: &str| std::fs::read_to_string(program.dir().join("help").join(name)).unwrap();
+    for name in [
+        "xmpp-oauth",
+        "xmpp-oauth-storage-backup",
+        "xmpp-oauth-grants-revoke",
+    ] {
+        assert!(read(&format!("{name}.1")).contains(".TH "), "{name}");
+    }
+    for name in ["xmpp-oauth.bash", "_xmpp-oauth", "xmpp-oauth.fish"] {
+        let script = read(name);
+        assert!(script.contains("backup"), "{name}");
+    }
+    // what is only for those who make packages is not for people
+    assert!(!read("xmpp-oauth.1").contains("help\\-files"));
+    assert!(!program.dir().join("help/xmpp-oauth-help-files.1").exists());
+    assert!(!done(&program, &["--help"]).await.contains("help-files"));
 }

@@ -42,6 +42,8 @@ mod client_auth;
 mod client_ids;
 #[path = "http/client_keys.rs"]
 mod client_keys;
+#[path = "http/clock.rs"]
+mod clock;
 #[path = "http/code_flow.rs"]
 mod code_flow;
 #[path = "http/codes.rs"]
@@ -74,6 +76,8 @@ mod login;
 mod logout;
 #[path = "http/management.rs"]
 mod management;
+#[path = "http/metrics.rs"]
+mod metrics;
 #[path = "http/notices.rs"]
 mod notices;
 #[path = "http/other_grants.rs"]

@@ -20,6 +20,9 @@ mod commands;
 #[path = "link/keeping_up.rs"]
 mod keeping_up;
 
+#[path = "link/metrics.rs"]
+mod metrics;
+
 #[path = "link/mischief.rs"]
 mod mischief;
 

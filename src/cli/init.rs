@@ -3,13 +3,14 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use jid::DomainPart;
 use url::Url;
 
+use super::installed::{Places, module_folder, places, prosody_finds_module};
 use super::{WRONG, output};
 use crate::config;
 use crate::secrets::{OsRandom, random_text};
@@ -39,7 +40,7 @@ enum ServerKind {
 }
 
 pub(super) fn run(arguments: &Init, file: &Path) -> ExitCode {
-    let plan = Plan::new(arguments);
+    let plan = Plan::new(arguments, places(file));
     let text = plan.component_toml();
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let folder = absolute.parent().unwrap_or(Path::new("/"));
@@ -47,7 +48,7 @@ pub(super) fn run(arguments: &Init, file: &Path) -> ExitCode {
         output::error(error);
         return ExitCode::from(WRONG);
     }
-    if let Err(error) = write(file, &text) {
+    if let Err(error) = write(file, &text, plan.mode()) {
         output::error(error);
         return ExitCode::FAILURE;
     }
@@ -58,11 +59,11 @@ pub(super) fn run(arguments: &Init, file: &Path) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn write(file: &Path, text: &str) -> Result<(), String> {
+fn write(file: &Path, text: &str, mode: u32) -> Result<(), String> {
     let opened = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(mode)
         .open(file);
     let written = opened.and_then(|mut opened| {
         opened.write_all(text.as_bytes())?;
@@ -78,6 +79,10 @@ fn write(file: &Path, text: &str) -> Result<(), String> {
     })
 }
 
+/// Every option, with its default and its reason.
+const EVERY_OPTION: &str = include_str!("../../component.toml");
+const HEAD: &str = "# It holds secrets: keep it to yourself.\n#\n";
+
 /// What is to be written.
 struct Plan {
     host: DomainPart,
@@ -85,10 +90,12 @@ struct Plan {
     public_url: String,
     secret: String,
     registration_key: String,
+    /// Of the service, if it is for that.
+    places: Option<Places>,
 }
 
 impl Plan {
-    fn new(arguments: &Init) -> Self {
+    fn new(arguments: &Init, places: Option<Places>) -> Self {
         let host = &arguments.host;
         let own = arguments.component_jid.as_ref();
         let url = arguments.public_url.as_ref();
@@ -102,65 +109,100 @@ impl Plan {
             host: host.clone(),
             secret: random_text::<32>(&OsRandom),
             registration_key: random_text::<48>(&OsRandom),
+            places,
         }
     }
 
+    /// The service is not the owner of its configuration.
+    fn mode(&self) -> u32 {
+        match self.places {
+            Some(_) => 0o640,
+            None => 0o600,
+        }
+    }
+
+    /// What to do when the server has its lines.
+    fn last_step(&self, file: &Path) -> String {
+        match self.places {
+            Some(_) => "systemctl start xmpp-oauth, and look whether all is well: xmpp-oauth check"
+                .to_owned(),
+            None => format!(
+                "look whether all is well: xmpp-oauth --config {} check",
+                file.display()
+            ),
+        }
+    }
+
+    /// The component.toml that shows every option, with what is meant here filled in.
     fn component_toml(&self) -> String {
+        let mut text = format!("{HEAD}{EVERY_OPTION}");
+        for (line, filled_in) in self.fillings() {
+            text = text.replacen(&format!("\n{line}\n"), &format!("\n{filled_in}\n"), 1);
+        }
+        text
+    }
+
+    /// Lines of the file that shows every option, and what stands there instead.
+    fn fillings(&self) -> Vec<(&'static str, String)> {
         let Self {
             host,
             jid,
             public_url,
             secret,
             registration_key,
+            places,
         } = self;
-        format!(
-            r#"# xmpp-oauth's configuration. It holds secrets: keep it to yourself (mode 0600).
-# The component.toml that comes with the program shows and explains every option.
-
-[component]
-jid = "{jid}"
-# The same stands in the XMPP server's configuration.
-secret = "{secret}"
-#server = "127.0.0.1:5347"
-
-[xmpp]
-# Whose accounts may log in. Each of these domains needs the server module.
-hosts = ["{host}"]
-
-[http]
-# A reverse proxy with TLS passes public_url on to here.
-#listen = "127.0.0.1:8480"
-# Clients remember it: choose it well, and keep it.
-public_url = "{public_url}"
-#trusted_proxies = ["127.0.0.1", "::1"]
-
-[storage]
-# Back it up, together with registration_key.
-#url = "sqlite:xmpp-oauth.db"
-
-[site]
-site_name = "{host}"
-
-[registration]
-# Signs client_ids. Clients stop working when it changes.
-registration_key = "{registration_key}"
-"#
-        )
+        let mut fillings = vec![
+            (r#"jid = "oauth.example.com""#, format!(r#"jid = "{jid}""#)),
+            (r#"secret = "…""#, format!(r#"secret = "{secret}""#)),
+            (
+                r#"hosts = ["example.com"]"#,
+                format!(r#"hosts = ["{host}"]"#),
+            ),
+            (
+                r#"public_url = "https://auth.example.com""#,
+                format!(r#"public_url = "{public_url}""#),
+            ),
+            (
+                r##"#site_name = "My XMPP Server""##,
+                format!(r#"site_name = "{host}""#),
+            ),
+            (
+                r#"# e.g. registration_key = "…""#,
+                format!(r#"registration_key = "{registration_key}""#),
+            ),
+        ];
+        if let Some(places) = places {
+            fillings.push((
+                r##"#control_socket = "xmpp-oauth.sock""##,
+                format!(r#"control_socket = "{}""#, places.control_socket),
+            ));
+            fillings.push((
+                r##"#url = "sqlite:xmpp-oauth.db""##,
+                format!(r#"url = "sqlite:{}""#, places.database),
+            ));
+        }
+        fillings
     }
 
     fn for_prosody(&self, file: &Path) -> String {
         let Self {
             host, jid, secret, ..
         } = self;
+        let plugin_paths = match prosody_finds_module() {
+            true => String::new(),
+            false => format!(
+                "-- with the global options, at the top (add to plugin_paths if it is there already)\n\
+                 plugin_paths = {{ \"{}\" }}\n\n",
+                module_folder("prosody").display()
+            ),
+        };
         format!(
-            r#"Wrote {} (mode 0600).
+            r#"Wrote {} (mode {:04o}).
 
 Paste this into Prosody's configuration (prosody.cfg.lua):
 
--- with the global options, at the top (add to plugin_paths if it is there already)
-plugin_paths = {{ "{}" }}
-
--- in the section of {host} (add to its modules_enabled if it is there already)
+{plugin_paths}-- in the section of {host} (add to its modules_enabled if it is there already)
 VirtualHost "{host}"
     modules_enabled = {{ "oauth_component" }}
     oauth_component = "{jid}"
@@ -169,10 +211,10 @@ VirtualHost "{host}"
 Component "{jid}"
     component_secret = "{secret}"
 
-Then restart Prosody, and look whether all is well: xmpp-oauth --config {} check"#,
+Then restart Prosody, {}"#,
             file.display(),
-            module_folder("prosody").display(),
-            file.display(),
+            self.mode(),
+            self.last_step(file),
         )
     }
 
@@ -181,7 +223,7 @@ Then restart Prosody, and look whether all is well: xmpp-oauth --config {} check
             host, jid, secret, ..
         } = self;
         format!(
-            r#"Wrote {} (mode 0600).
+            r#"Wrote {} (mode {:04o}).
 
 Install the module (as the user that ejabberd runs as; Debian needs erlang-dev and erlang-p1-xmpp):
 
@@ -209,28 +251,61 @@ append_host_config:
       mod_oauth_component:
         component: "{jid}"
 
-Then run ejabberdctl reload_config, and look whether all is well: xmpp-oauth --config {} check"#,
+Then run ejabberdctl reload_config, {}"#,
             file.display(),
+            self.mode(),
             module_folder("ejabberd")
                 .join("mod_oauth_component")
                 .display(),
-            file.display(),
+            self.last_step(file),
         )
     }
 }
 
-/// Where a server's module lies: with the sources that the program was built in, or where packages put
-/// it; otherwise the operator knows.
-fn module_folder(server: &str) -> PathBuf {
-    let program = std::env::current_exe().unwrap_or_default();
-    program
-        .ancestors()
-        .flat_map(|folder| {
-            [
-                folder.join("server-modules").join(server),
-                folder.join("share/xmpp-oauth/server-modules").join(server),
-            ]
-        })
-        .find(|folder| folder.is_dir())
-        .unwrap_or_else(|| Path::new("/path/to/xmpp-oauth/server-modules").join(server))
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        init: Init,
+    }
+
+    fn plan(places: Option<Places>) -> Plan {
+        let line = ["init", "--host", "chat.example"];
+        Plan::new(&Line::parse_from(line).init, places)
+    }
+
+    fn packaged() -> Places {
+        Places {
+            control_socket: "/run/x/control.sock",
+            database: "/var/lib/x/x.db",
+        }
+    }
+
+    #[test]
+    fn everything_that_init_fills_in_stands_in_the_file_of_every_option_once() {
+        for (line, _) in plan(Some(packaged())).fillings() {
+            let found = EVERY_OPTION.lines().filter(|other| *other == line).count();
+            assert_eq!(found, 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_service_keeps_its_socket_and_its_database_where_it_may_write() {
+        let text = plan(Some(packaged())).component_toml();
+        let config = config::parse(&text, Path::new("/etc/x")).unwrap();
+        assert_eq!(config.control_socket, Path::new("/run/x/control.sock"));
+        assert_eq!(config.storage.sqlite_path, Path::new("/var/lib/x/x.db"));
+        let text = plan(None).component_toml();
+        let config = config::parse(&text, Path::new("/etc/x")).unwrap();
+        assert_eq!(config.control_socket, Path::new("/etc/x/xmpp-oauth.sock"));
+        assert_eq!(
+            config.storage.sqlite_path,
+            Path::new("/etc/x/xmpp-oauth.db")
+        );
+    }
 }

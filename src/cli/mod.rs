@@ -4,12 +4,16 @@ mod check;
 mod clients;
 mod control;
 mod grants;
+mod help_files;
 mod init;
+mod installed;
 mod keys;
 mod log;
 mod operations;
 mod output;
 mod serve;
+mod storage;
+mod supervisor;
 mod try_device;
 mod try_login;
 mod web;
@@ -18,7 +22,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config;
 use operations::{Failed, Outcome};
@@ -29,14 +33,10 @@ const WRONG: u8 = 2;
 #[derive(Parser)]
 #[command(name = "xmpp-oauth", version, about)]
 struct Arguments {
-    /// The configuration.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        default_value = "component.toml"
-    )]
-    config: PathBuf,
+    /// The configuration [default: component.toml; for the program that a package has put into
+    /// /usr/bin, /etc/xmpp-oauth/component.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -54,6 +54,10 @@ enum Command {
     Grants(grants::Grants),
     #[command(subcommand)]
     Keys(keys::Keys),
+    #[command(subcommand)]
+    Storage(storage::Storage),
+    #[command(hide = true)]
+    HelpFiles(help_files::HelpFiles),
 }
 
 /// Does what the command line says. Exit status 0: done; 1: failed; 2: wrong usage or configuration.
@@ -73,12 +77,16 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> ExitCode {
+    let file = arguments.config.unwrap_or_else(installed::config);
     let command = match arguments.command {
-        Command::Init(init) => return init::run(&init, &arguments.config),
+        Command::Init(init) => return init::run(&init, &file),
+        Command::HelpFiles(command) => {
+            return status(help_files::run(&command, Arguments::command()));
+        }
         Command::Try(login) => return try_login::run(login).await,
         command => command,
     };
-    let config = match config::load(&arguments.config) {
+    let config = match config::load(&file) {
         Ok(config) => Arc::new(config),
         Err(error) => {
             output::error(&error);
@@ -93,9 +101,10 @@ async fn run(arguments: Arguments) -> ExitCode {
         Command::Clients(command) => status(clients::run(&config, command).await),
         Command::Grants(command) => status(grants::run(&config, command).await),
         Command::Keys(command) => status(keys::run(&config, command).await),
-        Command::Check(command) => check::run(&config, &arguments.config, &command).await,
+        Command::Storage(command) => status(storage::run(&config, command)),
+        Command::Check(command) => check::run(&config, &file, &command).await,
         // done above
-        Command::Init(_) | Command::Try(_) => ExitCode::SUCCESS,
+        Command::Init(_) | Command::Try(_) | Command::HelpFiles(_) => ExitCode::SUCCESS,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{control, log};
+use super::{control, log, supervisor};
 use crate::app::App;
 use crate::config::Config;
 
@@ -27,14 +27,10 @@ async fn serve(config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
     }
     let stop = stop_signal()?;
     let control = control::own(&config).await?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let hangup = signal(SignalKind::hangup())?;
     let app = Arc::new(App::build(config).await?);
-    let reload = Arc::clone(&app.reload);
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            reload.notify_one();
-        }
-    });
+    tokio::spawn(supervisor::attend(Arc::clone(&app), hangup, stop.clone()));
+    tokio::spawn(supervisor::feed_watchdog(Arc::clone(&app)));
     tokio::select! {
         served = app.serve(stop) => served?,
         () = control.answer(Arc::clone(&app)) => {}

@@ -107,18 +107,21 @@ pub(super) fn no_bearer() -> Response {
 /// JSON that nobody may keep (RFC 6749 §5.1).
 pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
-        Ok(bytes) => {
-            let mut response = (status, Body::from(bytes)).into_response();
-            set(&mut response, header::CONTENT_TYPE, "application/json");
-            set(&mut response, header::CACHE_CONTROL, "no-store");
-            set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-            response
-        }
+        Ok(bytes) => json_text(status, bytes),
         Err(error) => {
             tracing::error!(%error, "an answer could not be written as JSON");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// Answers with JSON that is written already.
+pub(super) fn json_text(status: StatusCode, json: impl Into<Body>) -> Response {
+    let mut response = (status, json.into()).into_response();
+    set(&mut response, header::CONTENT_TYPE, "application/json");
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response
 }
 
 /// Sends the browser on. 303: whatever it sent here, it must not send there.

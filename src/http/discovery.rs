@@ -4,12 +4,14 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri, header};
 
 use super::Shared;
-use super::answer::{json_answer, set};
+use super::answer::{json_text, set};
 use super::request::Peer;
 use super::routes::not_found;
+use crate::oauth::OauthError;
 
 /// GET /.well-known/oauth-authorization-server and /.well-known/openid-configuration
 pub(super) async fn metadata(
@@ -19,16 +21,17 @@ pub(super) async fn metadata(
     headers: HeaderMap,
 ) -> Response {
     web.probes.see(query.as_deref(), peer, &headers);
-    public(
-        json_answer(StatusCode::OK, &web.provider.metadata()),
-        "public, max-age=60",
-    )
+    document(web.provider.metadata(), "public, max-age=60")
 }
 
 /// GET /oauth2/jwks
 pub(super) async fn jwks(State(web): State<Shared>) -> Response {
-    match web.provider.jwks().await {
-        Ok(keys) => public(json_answer(StatusCode::OK, &keys), "public, max-age=300"),
+    document(web.provider.jwks().await, "public, max-age=300")
+}
+
+fn document(json: Result<Bytes, OauthError>, cache: &'static str) -> Response {
+    match json {
+        Ok(json) => public(json_text(StatusCode::OK, json), cache),
         Err(error) => error.into_response(),
     }
 }

@@ -8,6 +8,7 @@ mod answer;
 mod authorize;
 mod cookies;
 mod cors;
+mod counts;
 mod device;
 mod discovery;
 mod explained;
@@ -16,6 +17,7 @@ mod logout;
 mod notices;
 pub mod ops;
 pub mod pages;
+mod places;
 mod probe;
 mod register;
 mod request;
@@ -33,11 +35,13 @@ pub use notices::NoticeTexts;
 pub use pages::PagesError;
 pub use probe::{Probes, Sighting};
 
+use counts::Counts;
 use pages::Pages;
 pub use pages::current::CurrentPages;
 pub use routes::router;
 
 use crate::config::{Config, Http};
+use crate::metrics::Metrics;
 use crate::oauth::Provider;
 use crate::secrets::Random;
 
@@ -47,6 +51,7 @@ pub struct Web {
     pages: Arc<CurrentPages>,
     random: Arc<dyn Random>,
     probes: Arc<Probes>,
+    counts: Counts,
 }
 
 impl Web {
@@ -64,6 +69,7 @@ impl Web {
             pages: Arc::new(CurrentPages::new(&config.site)?),
             random,
             probes: Arc::default(),
+            counts: Counts::new(&routes::PATHS),
         })
     }
 
@@ -76,6 +82,11 @@ impl Web {
     /// The pages, to be read again while they are being shown.
     pub fn current_pages(&self) -> Arc<CurrentPages> {
         Arc::clone(&self.pages)
+    }
+
+    /// What the web counts.
+    pub fn metrics(&self) -> Metrics {
+        self.counts.metrics.clone()
     }
 
     fn pages(&self) -> Arc<Pages> {

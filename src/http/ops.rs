@@ -1,4 +1,4 @@
-//! Health, on a listener of its own that the world does not reach.
+//! Health and metrics, on a listener of its own that the world does not reach.
 
 use std::sync::Arc;
 
@@ -8,7 +8,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use serde::Serialize;
+
+use crate::metrics;
 
 /// Whether the program can do its work: each part by itself.
 #[derive(Clone, Debug, Serialize)]
@@ -31,14 +34,22 @@ impl Readiness {
 pub trait Health: Send + Sync {
     /// How things stand now.
     async fn readiness(&self) -> Readiness;
+
+    /// All that is counted, as [`metrics::text`] writes it.
+    fn metrics(&self) -> String;
 }
 
-/// `/healthz`: the process answers. `/readyz`: it can do its work.
+/// `/healthz`: the process answers. `/readyz`: it can do its work. `/metrics`: what it has done.
 pub fn router(health: Arc<dyn Health>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .with_state(health)
+}
+
+async fn metrics(State(health): State<Arc<dyn Health>>) -> Response {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], health.metrics()).into_response()
 }
 
 async fn readyz(State(health): State<Arc<dyn Health>>) -> Response {

@@ -66,18 +66,24 @@ pub(super) async fn body(web: &Web, body: Body) -> Result<Bytes, Refused> {
     let read = Limited::new(body, limits.max_body_size).collect();
     match tokio::time::timeout(limits.request_timeout.max(Duration::from_secs(1)), read).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refused::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is larger than {} bytes", limits.max_body_size),
-        )),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            web.counts.max_body_size.inc();
+            Err(Refused::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is larger than {} bytes", limits.max_body_size),
+            ))
+        }
         Ok(Err(_)) => Err(Refused::new(
             StatusCode::BAD_REQUEST,
             "the body ended early",
         )),
-        Err(_) => Err(Refused::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "the body took too long to arrive",
-        )),
+        Err(_) => {
+            web.counts.request_timeout.inc();
+            Err(Refused::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body took too long to arrive",
+            ))
+        }
     }
 }
 

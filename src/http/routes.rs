@@ -1,10 +1,11 @@
 //! The one route table, and what answers where no route does.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -20,15 +21,52 @@ use crate::oauth::discovery::{METADATA_PATH, OPENID_CONFIGURATION_PATH, path};
 /// The longest path and query; a `client_id` alone may have 4 KiB.
 const MAX_URI: usize = 16 * 1024;
 
+const ONE_CLIENT: &str = "/oauth2/register/{id}";
+const STYLESHEET: &str = "/assets/{name}";
+const ONE_APP: &str = "/account/apps/{id}";
+const ONE_BROWSER: &str = "/account/browsers/{id}";
+
+/// The table's patterns, for what is counted by route.
+pub(super) const PATHS: [&str; 27] = [
+    METADATA_PATH,
+    OPENID_CONFIGURATION_PATH,
+    path::JWKS,
+    path::REGISTER,
+    ONE_CLIENT,
+    path::AUTHORIZE,
+    path::PAR,
+    path::TOKEN,
+    path::REVOKE,
+    path::INTROSPECT,
+    path::DEVICE,
+    path::DEVICE_PAGE,
+    path::VALIDATE,
+    path::USERINFO,
+    path::LOGOUT,
+    logout::LOGOUT_PATH,
+    login::LOGIN_PATH,
+    login::SWITCH_PATH,
+    authorize::CONSENT_PATH,
+    account::ACCOUNT_PATH,
+    account::APPS_PATH,
+    ONE_APP,
+    account::BROWSERS_PATH,
+    ONE_BROWSER,
+    account::NOTICES_PATH,
+    account::LOG_OUT_PATH,
+    STYLESHEET,
+];
+
 /// All endpoints and pages.
 pub fn router(web: Web) -> Router {
+    let web = Arc::new(web);
     Router::new()
         .route(METADATA_PATH, get(discovery::metadata))
         .route(OPENID_CONFIGURATION_PATH, get(discovery::metadata))
         .route(path::JWKS, get(discovery::jwks))
         .route(path::REGISTER, get(register::schema).post(register::post))
         .route(
-            &format!("{}/{{id}}", path::REGISTER),
+            ONE_CLIENT,
             get(register::read)
                 .put(register::update)
                 .delete(register::remove),
@@ -52,28 +90,41 @@ pub fn router(web: Web) -> Router {
             account::APPS_PATH,
             get(account::ask_for_all).post(account::revoke_all),
         )
-        .route(
-            "/account/apps/{id}",
-            get(account::ask_for_one).post(account::revoke_one),
-        )
+        .route(ONE_APP, get(account::ask_for_one).post(account::revoke_one))
         .route(account::BROWSERS_PATH, post(account::log_out_all))
-        .route("/account/browsers/{id}", post(account::log_out_one))
         .route(account::NOTICES_PATH, post(account::switch_notices))
+        .route(ONE_BROWSER, post(account::log_out_one))
         .route(account::LOG_OUT_PATH, post(account::log_out))
-        .route("/assets/{name}", get(discovery::stylesheet))
+        .route(STYLESHEET, get(discovery::stylesheet))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(cors))
-        .layer(from_fn(check_uri))
-        .with_state(Arc::new(web))
+        .layer(from_fn_with_state(Arc::clone(&web), at_the_door))
+        .with_state(web)
 }
 
-async fn check_uri(request: Request, next: Next) -> Response {
+/// What goes for every request: it is counted, and its address is no longer than it may be.
+async fn at_the_door(
+    State(web): State<Shared>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let since = Instant::now();
+    let response = within_length(&web, request, next).await;
+    let pattern = route.as_ref().map(MatchedPath::as_str);
+    web.counts
+        .answered(pattern, response.status(), since.elapsed());
+    response
+}
+
+async fn within_length(web: &Web, request: Request, next: Next) -> Response {
     let length = request
         .uri()
         .path_and_query()
         .map_or(0, |text| text.as_str().len());
     if length > MAX_URI {
+        web.counts.uri_length.inc();
         return Refused::new(
             StatusCode::URI_TOO_LONG,
             format!("the address is longer than {MAX_URI} bytes"),

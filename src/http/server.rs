@@ -9,14 +9,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tower::Service as _;
 
 use super::explained::Explained;
+use super::places::{Arriving, Places, Seated};
 use super::request::Peer;
 
 /// How long requests under way have to end after the listener was told to stop.
@@ -25,7 +27,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; more wait in the system's queue.
+    /// Connections at once; see [`places`](super::places) for what happens to more.
     pub max_connections: usize,
     /// How long a request's head may take to arrive, and how long a client may read nothing of an answer.
     pub head_timeout: Duration,
@@ -44,13 +46,8 @@ pub async fn serve(
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(64 * 1024);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.max_connections));
+    let places = Places::new(limits.max_connections);
     loop {
-        let place = tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
-            place = Arc::clone(&places).acquire_owned() => place,
-        };
-        let Ok(place) = place else { break };
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = listener.accept() => accepted,
@@ -64,27 +61,35 @@ pub async fn serve(
                 continue;
             }
         };
+        let place = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            place = places.take() => place,
+        };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
+        let stream = Seated::new(stream, Arc::clone(&place));
         let router = router.clone();
-        let place = Arc::new(place);
         let connections_place = Arc::clone(&place);
-        let service = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
+        let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             let mut router = router.clone();
             let carried_out = !request.method().is_safe();
             let place = Arc::clone(&place);
+            let request = request.map(|body| Arriving::new(body, Arc::clone(&place)));
+            let kept = Arc::clone(&place);
             let answering = async move {
                 let answer = router.call(request).await;
-                drop(place);
+                drop(kept);
                 answer.unwrap_or_else(|never| match never {})
             };
             async move {
-                Ok::<_, Infallible>(match carried_out {
+                let answer = match carried_out {
                     true => to_the_end(answering).await,
                     false => answering.await,
-                })
+                };
+                place.waits();
+                Ok::<_, Infallible>(answer)
             }
         });
         let connection = graceful.watch(builder.serve_connection(
@@ -92,18 +97,21 @@ pub async fn serve(
             service,
         ));
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended badly");
+            // The connection goes first: what has been answered is written before it is ended.
+            tokio::select! {
+                biased;
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended badly");
+                },
+                () = connections_place.asked_to_leave() => {}
             }
-            drop(connections_place);
         });
     }
     drop(listener);
     let all_ended = async {
         graceful.shutdown().await;
         // and what is carried out for those who have hung up
-        let all = u32::try_from(limits.max_connections).unwrap_or(u32::MAX);
-        let _ = places.acquire_many(all).await;
+        places.all_free().await;
     };
     if tokio::time::timeout(DRAIN, all_ended).await.is_err() {
         tracing::warn!("some requests were still under way when the program stopped");

@@ -82,8 +82,10 @@ impl Provider {
 
     async fn look_up(&self, hash: &TokenHash) -> Result<Option<Arc<Access>>, StoreError> {
         if let Some(access) = self.tokens.get(hash) {
+            self.counts.token_cache.hits.inc();
             return Ok(Some(access));
         }
+        self.counts.token_cache.misses.inc();
         let epoch = self.tokens.epoch(hash);
         let Some(stored) = self.store.access_token(hash).await? else {
             return Ok(None);

@@ -59,6 +59,12 @@ impl Provider {
         message: &[u8],
         from: Option<IpAddr>,
     ) -> BearerAnswer {
+        let answer = self.judge(host, message, from).await;
+        self.counts.bearer_logins.count(&answer);
+        answer
+    }
+
+    async fn judge(&self, host: &DomainRef, message: &[u8], from: Option<IpAddr>) -> BearerAnswer {
         let Some(BearerMessage { authzid, token }) = parse(message) else {
             return BearerAnswer::Malformed;
         };

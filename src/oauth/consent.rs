@@ -310,7 +310,7 @@ impl Provider {
         let issuer = self.config.http.issuer();
         let now = self.now();
         let account = &current.session.account;
-        if self.rows_of_account.take(account, now).is_err() {
+        if self.take_row(account, now).is_err() {
             let error = OauthError::new(
                 ErrorCode::TemporarilyUnavailable,
                 "this account has allowed very many apps just now; try again in some minutes",

@@ -146,10 +146,12 @@ impl Provider {
         brakes
             .asked_from_address
             .take(&address_key(from), now)
+            .inspect_err(|_| self.counts.devices_per_address.inc())
             .map_err(too_many)?;
         brakes
             .asked_by_client
             .take(&TokenHash::of(client.id.as_str()), now)
+            .inspect_err(|_| self.counts.devices_per_client.inc())
             .map_err(too_many)?;
         let device = DeviceCode {
             client_id: client.id.clone(),
@@ -190,6 +192,7 @@ impl Provider {
                 DeviceSaved::Done => return Ok(grouped(&letters)),
                 DeviceSaved::Taken => {}
                 DeviceSaved::TooMany => {
+                    self.counts.devices_waiting.inc();
                     return Err(OauthError::new(
                         ErrorCode::TemporarilyUnavailable,
                         "very many devices are waiting just now; try again in some minutes",
@@ -390,8 +393,7 @@ impl Provider {
                     Ok(scopes) => scopes,
                     Err(why) => return Ok(DeviceDecided::AskAgain(why)),
                 };
-                self.rows_of_account
-                    .take(account, now)
+                self.take_row(account, now)
                     .map_err(NoDevice::TooManyTries)?;
                 let approval = Approval {
                     grant_id: GrantId::random(self.random.as_ref()),
@@ -433,10 +435,12 @@ impl Provider {
         brakes
             .typed_by_account
             .take(account, now)
+            .inspect_err(|_| self.counts.user_codes_per_account.inc())
             .map_err(NoDevice::TooManyTries)?;
         if let Some(from) = &from
             && let Err(wait) = brakes.typed_from_address.take(from, now)
         {
+            self.counts.user_codes_per_address.inc();
             brakes.typed_by_account.give_back(account, now);
             return Err(NoDevice::TooManyTries(wait));
         }

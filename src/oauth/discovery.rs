@@ -1,10 +1,11 @@
 //! What clients may know before they ask: the metadata of RFC 8414 §2, which is also what OpenID
 //! Connect Discovery §3 wants. It says exactly what is on.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Provider;
 use super::claims::ACR;
+use super::{OauthError, Provider};
 use crate::keys::client::ALGORITHMS;
 use crate::model::{Claim, GrantType, ResponseType, Scope};
 
@@ -48,8 +49,17 @@ fn claims_supported() -> Vec<&'static str> {
 }
 
 impl Provider {
-    /// The provider's metadata.
-    pub fn metadata(&self) -> Value {
+    /// The provider's metadata, as JSON.
+    ///
+    /// # Errors
+    /// They could not be written.
+    pub fn metadata(&self) -> Result<Bytes, OauthError> {
+        let scopes = self.scopes_supported();
+        self.metadata
+            .json(scopes, |scopes| self.describe_itself(scopes))
+    }
+
+    fn describe_itself(&self, scopes_supported: &[&str]) -> Value {
         let http = &self.config.http;
         let flows = &self.config.flows;
         let implicit = flows
@@ -99,7 +109,7 @@ impl Provider {
             "introspection_endpoint": http.url_of(path::INTROSPECT),
             // RP-Initiated Logout §2.1
             "end_session_endpoint": http.url_of(path::LOGOUT),
-            "scopes_supported": self.scopes_supported(),
+            "scopes_supported": scopes_supported,
             "response_types_supported": response_types,
             "response_modes_supported": ["query", "fragment", "form_post"],
             "grant_types_supported": grant_types,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::authorize::{Answer, AuthorizationRequest};
 use super::login::CurrentSession;
 use super::{OauthError, Provider};
-use crate::model::{EventKind, Grant, GrantId, ScopeSet};
+use crate::model::{EventKind, Grant, GrantId, GrantType, ScopeSet};
 
 impl Provider {
     /// What the person has just allowed, at once; `None` if their browser session has ended meanwhile.
@@ -64,6 +64,7 @@ impl Provider {
             self.audit_grant(&grant, EventKind::Granted, Some(from))
                 .await;
             self.keep_few(&grant).await?;
+            self.counts.issued(GrantType::Implicit);
             fields.extend([
                 ("access_token", pair.access_token.expose().to_owned()),
                 ("token_type", "Bearer".to_owned()),

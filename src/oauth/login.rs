@@ -83,6 +83,17 @@ impl Provider {
         password: &Secret,
         visitor: Visitor<'_>,
     ) -> Result<LoggedIn, LoginError> {
+        let came_to = self.try_log_in(account, password, visitor).await;
+        self.counts.page_logins.count(&came_to);
+        came_to
+    }
+
+    async fn try_log_in(
+        &self,
+        account: &BareJid,
+        password: &Secret,
+        visitor: Visitor<'_>,
+    ) -> Result<LoggedIn, LoginError> {
         let proved = self.check_password(account, password, visitor).await?;
         let now = self.now();
         let cookie = new_token(self.random.as_ref(), TokenKind::Session);
@@ -130,8 +141,10 @@ impl Provider {
         // Reserved before the question, so that tries made at once are counted too.
         self.password_tries_from_address
             .take(&from, now)
+            .inspect_err(|_| self.counts.password_tries_per_address.inc())
             .map_err(LoginError::TooManyTries)?;
         if let Err(wait) = self.password_tries_of_account.take(&whose, now) {
+            self.counts.password_tries_per_account.inc();
             self.password_tries_from_address.give_back(&from, now);
             self.notify_of_passwords(account);
             return Err(LoginError::TooManyTries(wait));
@@ -149,8 +162,7 @@ impl Provider {
                 return Err(LoginError::WrongPassword);
             }
         };
-        self.rows_of_account
-            .take(account, now)
+        self.take_row(account, now)
             .map_err(LoginError::TooManyTries)?;
         Ok(Proved { generation, before })
     }

@@ -15,6 +15,7 @@ mod claims;
 pub mod clients;
 pub mod consent;
 mod control;
+mod counts;
 pub mod device;
 pub mod discovery;
 mod error;
@@ -40,11 +41,13 @@ mod subject;
 pub mod token;
 pub mod userinfo;
 mod validate;
+mod written;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jid::BareJid;
 
 pub use error::{ErrorCode, OauthError};
@@ -53,19 +56,22 @@ pub use params::{Params, Repeated};
 use crate::accounts::Accounts;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::keys::Keyring;
-use crate::limits::{AddressKey, Brake};
+use crate::keys::{JwkSet, Keyring};
+use crate::limits::{AddressKey, Brake, RetryAfter};
+use crate::metrics::Metrics;
 use crate::model::{Client, ClientId};
 use crate::secrets::{Random, TokenHash, mac};
 use crate::storage::{Store, StoreError};
 use access::Access;
 use cache::{EpochCache, Epochs};
+use counts::Counts;
 use device::DeviceBrakes;
 use login::IsKnown;
 use notices::{Notices, Words};
 use par::PushedRequests;
 use seen::Seen;
 use sessions::LiveSessions;
+use written::Written;
 
 /// How many logins and consents an account may have in a row, before more of them have to wait.
 const ROWS_AT_ONCE: u32 = 60;
@@ -125,6 +131,10 @@ pub struct Provider {
     live: LiveSessions,
     pushed: PushedRequests,
     seen_assertions: Seen,
+    counts: Counts,
+    /// By the scopes that are enforced just now; all else that it says is settings.
+    metadata: Written<Vec<&'static str>>,
+    jwks: Written<JwkSet>,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
     account_changes: Epochs,
@@ -174,6 +184,9 @@ impl Provider {
             live: LiveSessions::default(),
             pushed: PushedRequests::default(),
             seen_assertions: Seen::default(),
+            counts: Counts::new(&on.config.flows.allowed_grant_types),
+            metadata: Written::default(),
+            jwks: Written::default(),
             account_changes: Epochs::default(),
             password_tries_of_account: Brake::new(
                 limits.password_tries_per_account,
@@ -204,12 +217,17 @@ impl Provider {
         &self.config
     }
 
-    /// The public signing keys as a JWK Set (RFC 7517 §5).
+    /// What the protocol counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.counts.metrics
+    }
+
+    /// The public signing keys: a JWK Set (RFC 7517 §5), as JSON.
     ///
     /// # Errors
     /// `temporarily_unavailable` while the first one could not be made.
-    pub async fn jwks(&self) -> Result<impl serde::Serialize, OauthError> {
-        Ok(self.keys.jwks().await?)
+    pub async fn jwks(&self) -> Result<Bytes, OauthError> {
+        self.jwks.json(self.keys.jwks().await?, JwkSet::clone)
     }
 
     /// Signs with new keys from now on, one an algorithm; answers their `kid`s.
@@ -219,6 +237,13 @@ impl Provider {
     pub async fn rotate_keys(&self) -> Result<Vec<String>, OauthError> {
         let keys = self.keys.rotate().await?;
         Ok(keys.into_iter().map(|key| key.kid).collect())
+    }
+
+    /// Counts a login or a consent, before something of it is stored.
+    fn take_row(&self, account: &BareJid, now: Timestamp) -> Result<(), RetryAfter> {
+        self.rows_of_account
+            .take(account, now)
+            .inspect_err(|_| self.counts.logins_and_consents_per_account.inc())
     }
 
     /// The time, as this provider sees it.

@@ -105,6 +105,7 @@ impl Provider {
         let metadata = self.checked(body)?;
         self.registrations_from_address
             .take(&from, now)
+            .inspect_err(|_| self.counts.registrations_per_address.inc())
             .map_err(RegistrationError::TooMany)?;
 
         let claims = ClientIdClaims {
@@ -235,7 +236,7 @@ impl Provider {
         let before = self.managed_client(id, token).await?;
         let metadata = self.checked(body)?;
         self.check_same_client(&before, body)?;
-        self.take_row(&before.id, from).await?;
+        self.take_client_row(&before.id, from).await?;
         let client = Client {
             metadata,
             ..Client::clone(&before)
@@ -282,7 +283,11 @@ impl Provider {
     }
 
     /// Whether a client may make us store a row.
-    async fn take_row(&self, id: &ClientId, from: AddressKey) -> Result<(), RegistrationError> {
+    async fn take_client_row(
+        &self,
+        id: &ClientId,
+        from: AddressKey,
+    ) -> Result<(), RegistrationError> {
         self.registrations_from_address
             .take(&from, self.now())
             .map_err(RegistrationError::TooMany)?;
@@ -308,7 +313,7 @@ impl Provider {
         from: AddressKey,
     ) -> Result<(), RegistrationError> {
         let client = self.managed_client(id, token).await?;
-        self.take_row(&client.id, from).await?;
+        self.take_client_row(&client.id, from).await?;
         self.remove_client(&client.id).await?;
         Ok(())
     }

@@ -146,6 +146,7 @@ impl Provider {
             .skip(MOST_GRANTS)
             .filter(|old| old.id != newest.id)
         {
+            self.counts.grants_per_account.inc();
             self.end_grant(&grant.id, EndReason::TooMany).await?;
         }
         Ok(())

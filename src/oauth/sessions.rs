@@ -111,6 +111,11 @@ impl Provider {
         }
     }
 
+    /// How many sessions are open that hang on grants.
+    pub fn sessions_open(&self) -> usize {
+        self.live.all().values().map(HashMap::len).sum()
+    }
+
     /// After a host's `hello`: repeats what it has not confirmed, and ends what belongs to accounts
     /// that are gone, disabled, or not what they were.
     pub async fn host_linked(&self, host: &DomainRef) {

@@ -80,7 +80,9 @@ impl Provider {
             }
             GrantType::Implicit => return Err(self.not_offered()),
         };
-        self.answer(&client, issued).await
+        let answer = self.answer(&client, issued).await?;
+        self.counts.issued(grant_type);
+        Ok(answer)
     }
 
     fn check_grant_type(&self, params: &Params, client: &Client) -> Result<GrantType, OauthError> {
@@ -161,6 +163,7 @@ impl Provider {
             }
             // RFC 6749 §4.1.2: revoke all tokens previously issued based on that code
             Redeemed::Replayed(ended) => {
+                self.counts.code_reuse.inc();
                 self.tell(&ended, EndReason::CodeReplayed).await;
                 let kind = EventKind::CodeReplayed;
                 self.audit_grant(&grant, kind, pair.stored.issued_to).await;

@@ -4,8 +4,10 @@
 //! on the disk (`synchronous=FULL`). Readers see whatever was answered before they were asked. What a
 //! statement does stands in the file of its subject; this one says which thread it runs on.
 
+mod backup;
 mod clients;
 mod codes;
+mod counts;
 mod devices;
 mod events;
 mod grants;
@@ -22,16 +24,19 @@ mod worker;
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jid::{BareJid, DomainPart};
 
+use self::counts::Counts;
 use self::rows::{change, find};
 use self::worker::{Pool, Worker};
 use super::{DeviceAnswered, DeviceSaved};
 use super::{Ended, GrantFilter, Holder, Redeemed, Result, Rotation, Store, StoreError};
 use super::{StoredClient, StoredKey};
 use crate::clock::Timestamp;
+use crate::metrics::Metrics;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
     EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, RefreshToken,
@@ -51,6 +56,7 @@ pub struct SqliteStore {
     lookups: Pool,
     lists: Worker,
     writer: Worker,
+    counts: Arc<Counts>,
 }
 
 impl SqliteStore {
@@ -59,14 +65,16 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let writer = schema::open_to_write(path)?;
+        let counts = Arc::default();
         let readers = std::thread::available_parallelism().map_or(1, usize::from);
         let lookups = (0..readers.min(MOST_READERS))
-            .map(|_| Worker::reader("sqlite-lookups", schema::open_to_read(path)?))
+            .map(|_| Worker::reader("sqlite-lookups", schema::open_to_read(path)?, &counts))
             .collect::<Result<_>>()?;
         Ok(Self {
             lookups: Pool::new(lookups),
-            lists: Worker::reader("sqlite-lists", schema::open_to_read(path)?)?,
-            writer: Worker::writer("sqlite-writer", writer)?,
+            lists: Worker::reader("sqlite-lists", schema::open_to_read(path)?, &counts)?,
+            writer: Worker::writer("sqlite-writer", writer, &counts)?,
+            counts,
         })
     }
 
@@ -77,9 +85,24 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
+    /// Copies the database file `database`, used by whom it may be, to the new file `to`: all that was
+    /// answered before, readable by the file's owner alone. Blocks as long as that takes.
+    ///
+    /// # Errors
+    /// There is no such database, something stands at `to` already, or it cannot be written; then
+    /// nothing stands there that was not there before.
+    pub fn back_up(database: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+        backup::copy(database.as_ref(), to.as_ref())
+    }
+
     /// How often the writer has committed. Many callers share one commit.
     pub fn commits(&self) -> u64 {
-        self.writer.commits()
+        self.counts.commit_seconds.get_sample_count()
+    }
+
+    /// What the database's threads count.
+    pub fn metrics(&self) -> &Metrics {
+        &self.counts.metrics
     }
 }
 

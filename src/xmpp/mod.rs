@@ -7,6 +7,7 @@ mod account;
 pub mod c2s;
 mod cam;
 mod commands;
+mod counts;
 mod disco;
 mod fault;
 mod handlers;

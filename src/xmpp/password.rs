@@ -64,9 +64,13 @@ impl Checks {
         if !served || account.node().is_none() || !can_be_a_password(password) {
             return Ok(PasswordCheck::Invalid);
         }
-        let _place = self.waiting.try_acquire().map_err(|_| Unavailable::Busy)?;
+        let busy = || {
+            server.counts.password_checks.inc();
+            Unavailable::Busy
+        };
+        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
         let turn = timeout(server.config.component.timeout, self.running.acquire());
-        let _turn = turn.await.map_err(|_| Unavailable::Busy)?;
+        let _turn = turn.await.map_err(|_| busy())?;
         match server.config.xmpp.authentication {
             Authentication::Module => ask(server, account, password).await,
             Authentication::C2s => {

@@ -116,6 +116,7 @@ impl Router {
             );
         };
         let Ok(permit) = Arc::clone(&self.for_hosts).try_acquire_owned() else {
+            self.server.counts.requests_of_hosts.inc();
             return connection.answer(true, request.from, request.id, Err(fault::busy()));
         };
         let host = Arc::clone(&self.server.hosts()[index]);
@@ -165,6 +166,7 @@ impl Inbox for Router {
     fn take(&self, request: Request, connection: &Arc<Connection>) {
         let index = self.host(&request.from);
         let trusted = index.is_some();
+        self.server.counts.request(trusted);
         match handlers::find(request.kind, &request.payload) {
             None => {
                 let answer = Err(fault::service_unavailable());
@@ -198,12 +200,14 @@ impl Inbox for Router {
                     let answer = fault::forbidden("you do not stand in [introspection] allowed");
                     return connection.answer(false, from, id, Err(answer));
                 }
-                let permits = if trusted {
-                    &self.for_hosts
+                let counts = &self.server.counts;
+                let (permits, refusals) = if trusted {
+                    (&self.for_hosts, &counts.requests_of_hosts)
                 } else {
-                    &self.for_others
+                    (&self.for_others, &counts.requests_of_others)
                 };
                 let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
+                    refusals.inc();
                     return connection.answer(trusted, from, id, Err(fault::busy()));
                 };
                 let (asked, connection) = (self.asked(index), Arc::clone(connection));

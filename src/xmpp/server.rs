@@ -12,6 +12,7 @@ use xmpp_parsers::stanza_error::{DefinedCondition, StanzaError};
 use xso::{AsXml, FromXml};
 
 use super::commands::Stages;
+use super::counts::Counts;
 use super::hosts::{Host, HostInfo, Module};
 use super::iq::Kind;
 use super::link::{Link, LinkState};
@@ -22,6 +23,7 @@ use super::router::Router;
 use super::vcard;
 use crate::accounts::{AccountStatus, Accounts, PasswordCheck, Unavailable};
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::model::{Generation, GrantId, Profile, ScopeSet};
 use crate::oauth::Provider;
 use crate::secrets::{Random, Secret};
@@ -34,6 +36,7 @@ pub struct Server {
     hosts: Vec<Arc<Host>>,
     checks: Checks,
     pub(super) stages: Arc<Stages>,
+    pub(super) counts: Arc<Counts>,
 }
 
 impl Server {
@@ -44,13 +47,20 @@ impl Server {
         // A configuration has a host; without one, asking after ourselves is as good.
         let pinged = config.xmpp.hosts.first().unwrap_or(&config.component.jid);
         let stages = Arc::new(Stages::new(Arc::clone(&random)));
-        let link = Link::new(config.component.clone(), Jid::from(pinged.clone()), random);
+        let (pinged, counts) = (Jid::from(pinged.clone()), Arc::<Counts>::default());
+        let link = Link::new(
+            config.component.clone(),
+            pinged,
+            random,
+            Arc::clone(&counts),
+        );
         Arc::new(Self {
             checks: Checks::new(&config.xmpp),
             stages,
             config,
             link,
             hosts,
+            counts,
         })
     }
 
@@ -75,6 +85,16 @@ impl Server {
     /// Whether the link is up, and why not; now and later.
     pub fn link_state(&self) -> watch::Receiver<LinkState> {
         self.link.state()
+    }
+
+    /// What is counted here, with what can only be looked at now.
+    pub fn metrics(&self) -> &Metrics {
+        self.counts.look(
+            &self.link.state().borrow(),
+            self.link.pending(),
+            &self.host_infos(),
+        );
+        &self.counts.metrics
     }
 
     /// What is known of the served hosts.

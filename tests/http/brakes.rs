@@ -287,4 +287,5 @@ async fn the_oldest_of_too_many_grants_ends() {
     }
     assert_eq!(world.grants().await.len(), 200);
     assert_eq!(world.end_of(&oldest.unwrap().id).await, Some("too_many"));
+    assert_eq!(world.refused_at("grants_per_account"), 1);
 }

@@ -1,13 +1,13 @@
 //! Connections that are slow, half open, or in a hurry.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::client::{Http, raw};
-use crate::world::World;
+use crate::world::{ALICE, PASSWORD, World};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const IMPATIENT: &str = "limits.request_timeout = '1s'";
@@ -97,18 +97,68 @@ async fn a_sender_that_stops_halfway_is_told_so() {
     );
 }
 
-#[tokio::test]
-async fn many_slow_senders_do_not_keep_others_out() {
-    let world = World::with("limits.max_connections = 64\nlimits.request_timeout = '1s'").await;
+/// Connections that ask for nothing, or for something that never comes to its end.
+async fn slow_ones(world: &World, number: usize) -> Vec<TcpStream> {
+    let body = "POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n\r\ngrant_type=";
+    let starts = ["", "GET / HTTP/1.1\r\nX: ", body];
     let mut slow = Vec::new();
-    for _ in 0..64 {
+    for start in starts.iter().cycle().take(number) {
         let mut stream = TcpStream::connect(world.authority()).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nX: ").await.unwrap();
+        stream.write_all(start.as_bytes()).await.unwrap();
         slow.push(stream);
     }
-    // all places are taken: this one waits until they have timed out
+    slow
+}
+
+#[tokio::test]
+async fn many_slow_senders_do_not_keep_others_out() {
+    let world = World::with("limits.max_connections = 64").await;
+    let mut slow = slow_ones(&world, 64).await;
+    // all places are taken, and none has had its time yet: the first one's goes to the newcomer
+    let since = Instant::now();
     let app = world.register(json!({})).await;
     assert!(app.id.len() > 100);
+    assert!(
+        since.elapsed() < Duration::from_secs(5),
+        "others were waited for"
+    );
+    let mut end = Vec::new();
+    let first = tokio::time::timeout(LIMIT, slow[0].read_to_end(&mut end)).await;
+    assert!(first.is_ok(), "the first one is ended");
+}
+
+#[tokio::test]
+async fn a_request_that_is_being_answered_keeps_its_place_though_newcomers_want_it() {
+    let world = World::with("limits.max_connections = 3\nlimits.request_timeout = '30s'").await;
+    let app = world.register(json!({})).await;
+    let mut browser = Http::new();
+    let page = browser.get(&world.authorize_url(&app, &[])).await;
+    let gate = world.server.hold();
+    let logging_in = world.give_password(&mut browser, &page, ALICE, PASSWORD);
+    let others = async {
+        while world.server.asked() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let slow = slow_ones(&world, 12).await;
+        // served by the place of one of those
+        world.register(json!({})).await;
+        gate.notify_one();
+        slow
+    };
+    let (answer, _slow) = tokio::join!(logging_in, others);
+    assert_eq!(answer.status, 303, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn many_who_ask_at_once_are_all_answered_however_few_places_there_are() {
+    let world = World::with("limits.max_connections = 4").await;
+    let asked = (0..200).map(|_| async {
+        let answer = Http::new().get(&world.url("/oauth2/jwks")).await;
+        answer.status
+    });
+    let answers = futures::future::join_all(asked).await;
+    assert!(answers.iter().all(|&status| status == 200), "{answers:?}");
 }
 
 #[tokio::test]

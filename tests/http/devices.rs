@@ -432,6 +432,7 @@ async fn one_address_asks_for_so_many_codes_and_then_waits() {
     }
     let answer = try_ask(&world, &app, "203.0.113.5").await;
     assert_error(&answer, 429, "temporarily_unavailable");
+    assert_eq!(world.refused_at("devices_per_address"), 1);
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert_eq!(try_ask(&world, &app, "203.0.113.6").await.status, 200);
     world.wait(wait);
@@ -447,6 +448,7 @@ async fn one_client_asks_for_so_many_codes_from_wherever_and_then_waits() {
     }
     let answer = try_ask(&world, &app, "198.51.100.1").await;
     assert_error(&answer, 429, "temporarily_unavailable");
+    assert_eq!(world.refused_at("devices_per_client"), 1);
     let other = tv(&world).await;
     assert_eq!(try_ask(&world, &other, "198.51.100.1").await.status, 200);
 }
@@ -465,6 +467,7 @@ async fn whoever_guesses_codes_has_to_wait() {
     // another session of the account does not help
     let page = type_code(&world, &mut Http::new(), &device.user_code).await;
     assert_eq!(page.status, 429);
+    assert_eq!(world.refused_at("user_codes_per_account"), 2);
     world.wait(60);
     let page = type_code(&world, &mut browser, &device.user_code).await;
     assert!(is_the_question(&page), "{}", page.text());

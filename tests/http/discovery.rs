@@ -31,6 +31,22 @@ async fn both_documents_say_the_same_and_every_endpoint_is_there() {
 }
 
 #[tokio::test]
+async fn a_change_of_what_the_server_enforces_shows_at_once() {
+    let world = World::new().await;
+    let url = world.url("/.well-known/openid-configuration");
+    for enforced in ["xmpp", "xmpp:client:normal", "", "xmpp xmpp:client:normal"] {
+        world.server.enforce(enforced);
+        let metadata = Http::new().get(&url).await.json();
+        let scopes = metadata["scopes_supported"].as_array().unwrap();
+        let shown: Vec<_> = scopes
+            .iter()
+            .filter_map(|scope| scope.as_str().filter(|scope| scope.starts_with("xmpp")))
+            .collect();
+        assert_eq!(shown.join(" "), enforced);
+    }
+}
+
+#[tokio::test]
 async fn what_is_switched_off_is_not_named() {
     let settings = "flows.allowed_grant_types = ['authorization_code']\n\
                     flows.allowed_code_challenge_methods = ['S256', 'plain']";

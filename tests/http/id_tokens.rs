@@ -90,6 +90,23 @@ async fn an_id_token_is_no_access_token() {
 }
 
 #[tokio::test]
+async fn a_rotation_shows_at_once_and_the_key_before_goes_when_its_day_is_over() {
+    let world = World::new().await;
+    let before = key_set(&world).await;
+    let kids = world.provider.rotate_keys().await.unwrap();
+    let both = key_set(&world).await;
+    assert_eq!(before.keys.len(), kids.len());
+    assert_eq!(both.keys.len(), 2 * kids.len());
+    for kid in &kids {
+        assert!(before.find(kid).is_none() && both.find(kid).is_some());
+    }
+    world.wait(24 * 3600);
+    let after = key_set(&world).await;
+    assert_eq!(after.keys.len(), kids.len());
+    assert!(kids.iter().all(|kid| after.find(kid).is_some()));
+}
+
+#[tokio::test]
 async fn the_keys_survive_a_restart_and_hold_nothing_private() {
     let world = World::new().await;
     let app = world.register(json!({})).await;

@@ -140,6 +140,10 @@ async fn wrong_passwords_are_braked_together_with_those_of_the_login_page() {
     assert_eq!(world.server.asked(), 5);
     world.wait(wait);
     assert_eq!(log_in(&world, &app, ALICE, PASSWORD).await.status, 200);
+    for (result, count) in [("wrong_password", 3), ("too_many_tries", 1), ("success", 1)] {
+        let series = format!("logins_total{{by=\"password_grant\",result=\"{result}\"}}");
+        assert_eq!(world.counted(&series), count, "{result}");
+    }
 }
 
 #[tokio::test]

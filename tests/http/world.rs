@@ -12,6 +12,7 @@ use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config::{self, Config};
 use xmpp_oauth::http::{NoticeTexts, Web, router, server};
 use xmpp_oauth::keys::{KeySettings, Keyring};
+use xmpp_oauth::metrics::Metrics;
 use xmpp_oauth::model::{Grant, GrantId, KeptEvent, SigningAlgorithm};
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::OsRandom;
@@ -30,6 +31,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) provider: Arc<Provider>,
+    pub(crate) web_metrics: Metrics,
     pub(crate) issuer: String,
     /// Where it listens: the issuer, unless a test's settings name another.
     base: String,
@@ -109,6 +111,7 @@ impl World {
         });
         let provider = Arc::new(provider.await.unwrap());
         let web = Web::new(&config, Arc::clone(&provider), Arc::new(OsRandom)).unwrap();
+        let web_metrics = web.metrics();
         let (stop, stopped) = watch::channel(false);
         let limits = server::Limits {
             max_connections: config.limits.max_connections,
@@ -121,6 +124,7 @@ impl World {
             store,
             keys,
             provider,
+            web_metrics,
             issuer: config.http.issuer().to_owned(),
             base,
             config,

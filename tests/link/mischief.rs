@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use xmpp_oauth::xmpp::stream::Incoming;
+
 use crate::world::{World, condition, iq, soon};
 
 const EVE: &str = "eve@localhost/x";
@@ -110,6 +112,53 @@ async fn a_flood_from_one_user_does_not_keep_a_host_waiting() {
             served += 1;
         }
     }
+    let writer = soon("the flood to be taken", writing).await.unwrap();
+    peer = crate::world::Peer { reader, writer };
+    peer.is_served().await;
+}
+
+#[tokio::test]
+async fn who_asks_too_much_at_once_is_told_to_wait_and_the_host_is_served_meanwhile() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    let token =
+        "<introspect xmlns='urn:xmpp-oauth:introspection:0'><token>xoa_x</token></introspect>";
+    let mut flood = String::new();
+    for i in 0..3_000 {
+        flood += &iq("rest.localhost", "get", &format!("flood{i}"), token);
+        if i % 100 == 0 {
+            flood += &iq("localhost", "get", &format!("host{i}"), token);
+        }
+    }
+    let (mut reader, mut writer) = (peer.reader, peer.writer);
+    let writing = tokio::spawn(async move {
+        writer.send_raw(flood.as_bytes()).await.unwrap();
+        writer
+    });
+    let (mut served, mut told_to_wait, mut host_served) = (0, 0, 0);
+    while served + told_to_wait + host_served < 3_030 {
+        let incoming = soon("an answer", reader.next()).await.unwrap();
+        let Incoming::Element(answer) = incoming else {
+            panic!("{incoming:?}");
+        };
+        if answer.attr("type") == Some("get") {
+            continue; // the component's own questions
+        }
+        let is_result = answer.attr("type") == Some("result");
+        match answer.attr("to") {
+            Some("localhost") => {
+                assert!(is_result, "the host was not served");
+                host_served += 1;
+            }
+            _ if is_result => served += 1,
+            _ => {
+                assert_eq!(condition(&answer), "resource-constraint");
+                told_to_wait += 1;
+            }
+        }
+    }
+    assert_eq!(host_served, 30);
+    assert!(served >= 64 && told_to_wait > 0, "{served}, {told_to_wait}");
     let writer = soon("the flood to be taken", writing).await.unwrap();
     peer = crate::world::Peer { reader, writer };
     peer.is_served().await;

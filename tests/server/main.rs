@@ -14,6 +14,7 @@ mod support;
 mod answers;
 
 mod accounts;
+mod backup;
 mod check;
 mod control;
 mod demo;
@@ -27,6 +28,7 @@ mod oauthbearer;
 mod other_clients;
 mod played;
 mod profile;
+mod proxy;
 mod scopes;
 mod secrecy;
 mod site;

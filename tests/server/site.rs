@@ -58,9 +58,18 @@ impl Site {
     }
 
     async fn run(server: Server, more: &str, level: &str) -> Self {
+        Self::prepared(server, more, |program| program.env("RUST_LOG", level)).await
+    }
+
+    /// With a program that something is done to before it starts.
+    pub(crate) async fn prepared(
+        server: Server,
+        more: &str,
+        prepare: impl FnOnce(Program) -> Program,
+    ) -> Self {
         let link = server.component();
-        let mut program = Program::new(|http, ops| settings(http, ops, &link.to_string(), more))
-            .env("RUST_LOG", level);
+        let program = Program::new(|http, ops| settings(http, ops, &link.to_string(), more));
+        let mut program = prepare(program);
         program.start().await;
         let site = Self { server, program };
         site.program.wait_log("the host's module is there", 0).await;
@@ -287,6 +296,10 @@ pub(crate) fn settings(http: u16, ops: u16, link: &str, more: &str) -> String {
         true => more.replace("[xmpp]", &format!("[xmpp]\n{hosts}")),
         false => format!("[xmpp]\n{hosts}\n{more}"),
     };
+    let limits = match more.contains("[limits]") {
+        true => "",
+        false => "[limits]\nregistrations_per_address = 1000",
+    };
     format!(
         r#"
         [component]
@@ -299,8 +312,7 @@ pub(crate) fn settings(http: u16, ops: u16, link: &str, more: &str) -> String {
         ops_listen = "127.0.0.1:{ops}"
         [registration]
         registration_key = "a key that is only used in these tests"
-        [limits]
-        registrations_per_address = 1000
+        {limits}
         {more}
         "#
     )

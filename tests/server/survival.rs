@@ -30,6 +30,21 @@ impl Site {
 }
 
 #[tokio::test]
+async fn a_server_that_is_killed_right_after_a_first_login_says_the_same_of_the_account() {
+    for release in servers() {
+        let mut site = Site::start(release).await;
+        let tokens = site.tokens(SCOPE).await;
+        let from = site.program.log().len();
+        site.server.kill9();
+        site.program.wait_log("the link is down", from).await;
+        site.server.start().await;
+        site.linked(from).await;
+        let answer = site.refresh(&tokens.client_id, &tokens.refresh).await;
+        assert_eq!(answer.status, 200, "{release}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn a_kill_at_any_moment_loses_nothing_that_was_answered() {
     for release in servers() {
         let mut site = Site::start(release).await;

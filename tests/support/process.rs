@@ -18,6 +18,7 @@ pub(crate) struct Program {
     dir: TempDir,
     child: Option<Guarded>,
     environment: Vec<(String, String)>,
+    launcher: Vec<String>,
     /// Of `[http] listen`.
     pub(crate) http_port: u16,
     /// Of `[http] ops_listen`.
@@ -36,6 +37,7 @@ impl Program {
             dir,
             child: None,
             environment: Vec::new(),
+            launcher: Vec::new(),
             http_port,
             ops_port,
         }
@@ -44,6 +46,13 @@ impl Program {
     /// Sets an environment variable for what is run from now on.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Has `serve` started by another command, whose last arguments it becomes. It must take its place
+    /// (`exec`), not stand before it.
+    pub(crate) fn under(mut self, launcher: &[&str]) -> Self {
+        self.launcher = launcher.iter().map(|&part| part.to_owned()).collect();
         self
     }
 
@@ -59,8 +68,10 @@ impl Program {
     /// Starts `serve` without waiting for anything.
     pub(crate) fn spawn(&mut self) {
         assert!(self.child.is_none(), "serve runs already");
-        let mut command = dies_with_us(BIN);
+        let mut launch = self.launcher.iter().map(String::as_str).chain([BIN]);
+        let mut command = dies_with_us(launch.next().unwrap_or(BIN));
         command
+            .args(launch)
             .args(["--config", "component.toml", "serve"])
             .current_dir(self.dir())
             .envs(self.environment.iter().cloned());

@@ -133,10 +133,24 @@ impl Server {
         }
     }
 
+    pub(crate) fn kill9(&mut self) {
+        match self {
+            Self::Prosody(server) => server.kill9(),
+            Self::Ejabberd(server) => server.kill9(),
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         match self {
             Self::Prosody(server) => server.signal(signal),
             Self::Ejabberd(server) => server.signal(signal),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        match self {
+            Self::Prosody(server) => server.pid(),
+            Self::Ejabberd(server) => server.pid(),
         }
     }
 

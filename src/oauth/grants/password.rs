@@ -42,7 +42,9 @@ pub(in crate::oauth) async fn password(
                 known: None,
             },
         )
-        .await?;
+        .await;
+    provider.counts.password_grants.count(&proved);
+    let proved = proved?;
     let scopes = provider.grantable(&asked, client, &account)?;
     let now = provider.now();
     let grant = Grant {

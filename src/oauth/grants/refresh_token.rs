@@ -59,6 +59,7 @@ pub(in crate::oauth) async fn refresh_token(
             Ok(Issued { grant, pair })
         }
         Rotation::Reused(ended) => {
+            provider.counts.refresh_token_reuse.inc();
             provider.tell(&ended, EndReason::RefreshTokenReused).await;
             let kind = EventKind::RefreshTokenReplayed;
             provider.audit_grant(&record.grant, kind, Some(from)).await;

@@ -1,7 +1,7 @@
 //! The file: how it is opened, its tables, and how older ones become today's.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::storage::{Result, StoreError};
 
 /// How long to wait for another process, say a command beside `serve`, to let go of the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are different statements.
 const STATEMENTS: usize = 128;
 /// Pages that a connection keeps in memory, if it needs them; below zero, in KiB.
 const CACHE: i64 = -16 * 1024;
+/// The same for one that only reads: what it lacks is in the system's own cache of the file.
+const READERS_CACHE: i64 = -2 * 1024;
 /// Pages of log after which it is worked into the file. A page that changes often in between is
 /// then written there once: 16 MiB of log make rotations twice as fast as the 4 MiB of the default.
 const CHECKPOINT: i64 = 4096;
@@ -28,7 +30,7 @@ const MIGRATIONS: [&str; 6] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS, CLAI
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
-const VERSION_1: &str = "
+pub(super) const VERSION_1: &str = "
 -- A removed client has no metadata.
 CREATE TABLE clients (
     no INTEGER PRIMARY KEY,
@@ -241,8 +243,9 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
     let named = |error: &dyn std::fmt::Display| {
         StoreError::Database(format!("{}: {error}", path.display()))
     };
-    // SQLite would make it readable for all; its log and index take over the file's mode.
-    OpenOptions::new()
+    // SQLite would make it readable for all; its log and index take over the file's mode and owner.
+    let is_new = !path.exists();
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
@@ -250,9 +253,13 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
         .mode(0o600)
         .open(path)
         .map_err(|error| named(&error))?;
+    if is_new {
+        belong_to_folder(&file, path).map_err(|error| named(&error))?;
+    }
+    drop(file);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(|error| named(&error))?;
-    set_up(&db).map_err(|error| named(&error))?;
+    set_up(&db, CACHE).map_err(|error| named(&error))?;
     let mode: String = db
         .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
         .map_err(|error| named(&error))?;
@@ -270,20 +277,30 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
+/// A file that root makes, by a command before the first `serve`, is for whoever the folder belongs to.
+fn belong_to_folder(file: &File, path: &Path) -> std::io::Result<()> {
+    let folder = std::path::absolute(path)?;
+    let folder = std::fs::metadata(folder.parent().unwrap_or(Path::new("/")))?;
+    if file.metadata()?.uid() != 0 || folder.uid() == 0 {
+        return Ok(());
+    }
+    fchown(file, Some(folder.uid()), Some(folder.gid()))
+}
+
 /// Opens the file for a connection that only reads. The writing one has been opened before.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
-    set_up(&db)?;
+    set_up(&db, READERS_CACHE)?;
     Ok(db)
 }
 
-fn set_up(db: &Connection) -> rusqlite::Result<()> {
+fn set_up(db: &Connection, cache: i64) -> rusqlite::Result<()> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     // A plan must not hang on the values that are bound, or statements are planned anew each time.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    db.pragma_update(None, "cache_size", CACHE)?;
+    db.pragma_update(None, "cache_size", cache)?;
     db.pragma_update(None, "trusted_schema", false)
 }
 

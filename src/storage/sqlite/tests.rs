@@ -3,11 +3,11 @@
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{SqliteStore, rows};
+use super::{SqliteStore, rows, schema};
 use crate::clock::Timestamp;
-use crate::model::BrowserSession;
+use crate::model::{BrowserSession, EndReason};
 use crate::secrets::TokenHash;
-use crate::storage::{Result, Store, StoreError};
+use crate::storage::{GrantFilter, Result, Store, StoreError};
 
 fn open() -> (SqliteStore, TempDir) {
     let files = tempfile::tempdir().unwrap();
@@ -152,4 +152,57 @@ async fn what_this_version_cannot_read_is_called_corrupt() {
         .unwrap();
     let error = store.session(&hash).await;
     assert!(matches!(error, Err(StoreError::Corrupt(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_the_first_version_wrote_is_there_after_all_later_ones_have_changed_the_file() {
+    let files = tempfile::tempdir().unwrap();
+    let path = files.path().join("store.db");
+    let first = Connection::open(&path).unwrap();
+    first.execute_batch(schema::VERSION_1).unwrap();
+    first.pragma_update(None, "user_version", 1).unwrap();
+    let metadata = r#"{
+        "client_name": "Gajim",
+        "redirect_uris": ["http://127.0.0.1/cb"],
+        "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "application_type": "native"
+    }"#;
+    let rows = "
+        INSERT INTO clients VALUES (1, 'client', :metadata, 10, NULL);
+        INSERT INTO grants VALUES (1, 'grant', 'example.com', 'alice', 1, 'Gajim', 'xmpp', 20, 19, NULL,
+            'g', NULL, NULL, zeroblob(32), NULL, 30, 40, NULL, NULL, NULL);
+        INSERT INTO codes VALUES (zeroblob(32), 'other', 'client', 'example.com', 'alice', 'openid', NULL, NULL,
+            NULL, NULL, 19, 'g', 20, 500, NULL, 500);";
+    for row in rows.split_inclusive(';') {
+        let mut statement = first.prepare(row).unwrap();
+        if statement.parameter_count() == 1 {
+            statement.execute([metadata]).unwrap();
+        } else {
+            statement.execute([]).unwrap();
+        }
+    }
+    let session = TokenHash::of("session");
+    let row = "INSERT INTO browser_sessions VALUES (?, 'example.com', 'alice', 19, 'g', 500)";
+    first.execute(row, [session.as_bytes()]).unwrap();
+    first.close().unwrap();
+
+    let store = SqliteStore::open(&path).unwrap();
+    let client = store.clients().await.unwrap().remove(0);
+    assert_eq!(client.metadata.client_name, "Gajim");
+    let grants = store.grants(&GrantFilter::default()).await.unwrap();
+    let grant = &grants[0];
+    assert_eq!(
+        (grant.id.as_str(), grant.scopes.to_string()),
+        ("grant", "xmpp".to_owned())
+    );
+    assert_eq!(grant.last_used_at, Timestamp::from_unix(30));
+    let found = store.session(&session).await.unwrap().unwrap();
+    assert_eq!(found.last_seen_at, Timestamp::from_unix(19));
+    let now = Timestamp::from_unix(1_000_000);
+    let ended = store
+        .end_account(&grant.account, None, EndReason::PasswordChanged, now)
+        .await;
+    assert_eq!(ended.unwrap().grants.len(), 1);
 }

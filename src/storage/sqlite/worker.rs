@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::counts::Counts;
 use crate::storage::{Result, StoreError};
 
 /// Callers who find this many jobs waiting wait to hand theirs over.
@@ -75,28 +77,27 @@ pub(super) struct Worker {
     queue: Option<mpsc::Sender<Message>>,
     /// Taken by the one who waits for its end.
     thread: Mutex<Option<JoinHandle<()>>>,
-    commits: Arc<AtomicU64>,
 }
 
 impl Worker {
     /// Carries out jobs that only read.
-    pub(super) fn reader(name: &str, db: Connection) -> Result<Self> {
-        Self::start(name, db, |db, jobs, _| read_together(db, jobs))
+    pub(super) fn reader(name: &str, db: Connection, counts: &Arc<Counts>) -> Result<Self> {
+        Self::start(name, db, counts, read_together)
     }
 
     /// Carries out jobs that write.
-    pub(super) fn writer(name: &str, db: Connection) -> Result<Self> {
-        Self::start(name, db, write_together)
+    pub(super) fn writer(name: &str, db: Connection, counts: &Arc<Counts>) -> Result<Self> {
+        Self::start(name, db, counts, write_together)
     }
 
     fn start(
         name: &str,
         db: Connection,
-        carry_out: impl Fn(&Connection, VecDeque<Box<dyn Job>>, &AtomicU64) + Send + 'static,
+        counts: &Arc<Counts>,
+        carry_out: impl Fn(&Connection, VecDeque<Box<dyn Job>>, &Counts) + Send + 'static,
     ) -> Result<Self> {
         let (queue, mut waiting) = mpsc::channel(QUEUE);
-        let commits = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&commits);
+        let counts = Arc::clone(counts);
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
@@ -111,7 +112,7 @@ impl Worker {
                         }
                     }
                     if !jobs.is_empty() {
-                        carry_out(&db, jobs, &counter);
+                        carry_out(&db, jobs, &counts);
                     }
                 }
             })
@@ -119,7 +120,6 @@ impl Worker {
         Ok(Self {
             queue: Some(queue),
             thread: Mutex::new(Some(thread)),
-            commits,
         })
     }
 
@@ -152,11 +152,6 @@ impl Worker {
         if let Some(thread) = self.take_thread() {
             let _ = tokio::task::spawn_blocking(move || join(thread)).await;
         }
-    }
-
-    /// How often it has committed.
-    pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
     }
 
     fn take_thread(&self) -> Option<JoinHandle<()>> {
@@ -218,7 +213,8 @@ impl Pool {
 
 /// One snapshot serves all that wait: it is younger than each of their questions, so everyone sees
 /// what was answered to them before.
-fn read_together(db: &Connection, jobs: VecDeque<Box<dyn Job>>) {
+fn read_together(db: &Connection, jobs: VecDeque<Box<dyn Job>>, counts: &Counts) {
+    let _time = counts.read_seconds.start_timer();
     let begun = execute(db, "BEGIN").map_err(|error| error.to_string());
     for mut job in jobs {
         if begun.is_ok() {
@@ -236,13 +232,16 @@ fn read_together(db: &Connection, jobs: VecDeque<Box<dyn Job>>) {
 
 /// Does all the jobs in one transaction and answers when it is durable. A job that fails undoes only
 /// itself; if the transaction fails, all do.
-fn write_together(db: &Connection, mut jobs: VecDeque<Box<dyn Job>>, commits: &AtomicU64) {
+fn write_together(db: &Connection, mut jobs: VecDeque<Box<dyn Job>>, counts: &Counts) {
+    let since = Instant::now();
     let failure = commit(db, &mut jobs).err();
     match &failure {
         None => {
-            commits.fetch_add(1, Ordering::Relaxed);
+            counts.commit_seconds.observe(since.elapsed().as_secs_f64());
+            counts.commit_jobs.observe(jobs.len() as f64);
         }
         Some(error) => {
+            counts.failures.inc();
             tracing::error!(%error, jobs = jobs.len(), "the database could not write");
             // SQLite has ended it by itself after some errors, a full disk among them.
             if !db.is_autocommit()

@@ -23,6 +23,7 @@ use tracing::{debug, info, warn};
 use crate::accounts::Unavailable;
 use crate::config::Component;
 use crate::secrets::{Random, random_text};
+use crate::xmpp::counts::Counts;
 use crate::xmpp::iq::{self, Answer, Kind, Request};
 use pending::Pending;
 use state::Backoff;
@@ -57,6 +58,7 @@ pub(crate) struct Connection {
     /// Answers to everybody else.
     ordinary: mpsc::Sender<Element>,
     pending: Arc<Pending>,
+    counts: Arc<Counts>,
 }
 
 impl Connection {
@@ -77,6 +79,7 @@ impl Connection {
         };
         let stanza = iq::answer(&self.ours, to, id, answer);
         if let Err(mpsc::error::TrySendError::Full(_)) = queue.try_send(stanza) {
+            self.counts.answers_waiting.inc();
             debug!("an answer was dropped: the XMPP server does not read");
         }
     }
@@ -101,11 +104,17 @@ pub(crate) struct Link {
     random: Arc<dyn Random>,
     state: watch::Sender<LinkState>,
     current: Mutex<Option<Arc<Connection>>>,
+    counts: Arc<Counts>,
 }
 
 impl Link {
     /// A link that is down until it is run. `host` is one of the server's, to be pinged.
-    pub(crate) fn new(settings: Component, host: Jid, random: Arc<dyn Random>) -> Self {
+    pub(crate) fn new(
+        settings: Component,
+        host: Jid,
+        random: Arc<dyn Random>,
+        counts: Arc<Counts>,
+    ) -> Self {
         Self {
             host,
             ours: Jid::from(settings.jid.clone()),
@@ -113,6 +122,7 @@ impl Link {
             random,
             state: watch::Sender::new(LinkState::Connecting),
             current: Mutex::new(None),
+            counts,
         }
     }
 
@@ -173,6 +183,7 @@ impl Link {
             urgent,
             ordinary,
             pending: Arc::new(Pending::new()),
+            counts: Arc::clone(&self.counts),
         });
         let outgoing = Outgoing {
             urgent: urgent_queue,
@@ -184,6 +195,7 @@ impl Link {
         self.state.send_replace(LinkState::Up);
         let cause = session::run(open, outgoing, &connection, inbox, shutdown).await;
         self.set_current(None);
+        self.counts.link_losses.inc();
         connection.close();
         cause
     }
@@ -227,8 +239,25 @@ impl Link {
             })
     }
 
+    /// How many of our questions the server has not answered yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.current().map_or(0, |current| current.pending.count())
+    }
+
     /// Asks `to` and waits for the answer. An error stanza is an answer.
     pub(crate) async fn ask(
+        &self,
+        to: &Jid,
+        kind: Kind,
+        payload: Element,
+    ) -> Result<Answer, Unavailable> {
+        let since = Instant::now();
+        let came_to = self.ask_uncounted(to, kind, payload).await;
+        self.counts.asked(since.elapsed(), &came_to);
+        came_to
+    }
+
+    async fn ask_uncounted(
         &self,
         to: &Jid,
         kind: Kind,

@@ -27,6 +27,11 @@ impl Pending {
         Self(Mutex::new(Some(HashMap::new())))
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.questions().as_ref().map_or(0, HashMap::len)
+    }
+
     fn questions(&self) -> MutexGuard<'_, Option<HashMap<String, Question>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

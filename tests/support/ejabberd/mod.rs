@@ -111,9 +111,18 @@ impl Ejabberd {
             .await;
     }
 
+    /// SIGKILL: nothing is flushed, no session is closed.
+    pub(crate) fn kill9(&mut self) {
+        self.child.take().expect("ejabberd runs").kill();
+    }
+
     /// `Signal::STOP` makes it hang, `Signal::CONT` go on.
     pub(crate) fn signal(&self, signal: Signal) {
         self.child.as_ref().expect("ejabberd runs").signal(signal);
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("ejabberd runs").pid()
     }
 
     pub(crate) fn dir(&self) -> &Path {

@@ -19,6 +19,7 @@ pub(crate) struct Builder {
     pub(super) host_lines: String,
     pub(super) other_host_lines: String,
     pub(super) component_lines: String,
+    pub(super) log_level: &'static str,
 }
 
 impl Builder {
@@ -35,6 +36,7 @@ impl Builder {
             host_lines: String::new(),
             other_host_lines: String::new(),
             component_lines: String::new(),
+            log_level: "debug",
         };
         [ALICE, BOB, ADMIN, ALICE_ELSEWHERE]
             .into_iter()
@@ -75,6 +77,12 @@ impl Builder {
     /// Whether clients must use TLS before they log in. They need not, unless set.
     pub(crate) fn require_encryption(mut self, required: bool) -> Self {
         self.require_encryption = required;
+        self
+    }
+
+    /// What it logs; all, unless set.
+    pub(crate) fn log_level(mut self, level: &'static str) -> Self {
+        self.log_level = level;
         self
     }
 

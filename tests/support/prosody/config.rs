@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use sasl::common::Password;
 use sasl::common::scram::{ScramProvider, Sha1};
 
@@ -93,15 +93,23 @@ fn write_account(dir: &Path, host: &str, name: &str, password: &str) {
 
 /// A CA of this server alone, and one certificate for all its names.
 pub(crate) fn write_certificates(dir: &Path) {
+    write_certificates_for(dir, &[HOST, OTHER_HOST, COMPONENT]);
+}
+
+/// A CA of its own, and one certificate for all these names.
+pub(crate) fn write_certificates_for(dir: &Path, names: &[&str]) {
     // A year that Erlang can count the milliseconds to.
     let until = rcgen::date_time_ymd(2040, 1, 1);
     let mut ca = CertificateParams::new([]).expect("parameters");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.not_after = until;
+    // Another name than the certificate's, or OpenSSL takes that for self-signed.
+    ca.distinguished_name
+        .push(DnType::CommonName, "the CA of the tests");
     let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().expect("a key")).expect("a CA");
     let key = KeyPair::generate().expect("a key");
-    let names = [HOST, OTHER_HOST, COMPONENT].map(String::from);
-    let mut certificate = CertificateParams::new(names).expect("parameters");
+    let names = names.iter().copied().map(String::from);
+    let mut certificate = CertificateParams::new(names.collect::<Vec<_>>()).expect("parameters");
     certificate.not_after = until;
     let certificate = certificate.signed_by(&key, &ca);
     fs::write(dir.join("ca.pem"), ca.pem()).expect("the CA");
@@ -128,7 +136,7 @@ run_as_root = true
 data_path = "{dir}/data"
 plugin_paths = {{ "{dir}/modules" }}
 certificates = "{dir}/certs"
-log = {{ {{ levels = {{ min = "debug" }}, to = "file", filename = "{dir}/prosody.log" }} }}
+log = {{ {{ levels = {{ min = "{log_level}" }}, to = "file", filename = "{dir}/prosody.log" }} }}
 interfaces = {{ "127.0.0.1" }}
 local_interfaces = {{ "127.0.0.1" }}
 admins = {{ "admin@{HOST}" }}
@@ -144,6 +152,7 @@ https_ports = {{}}
 c2s_require_encryption = {encrypted}
 allow_unencrypted_plain_auth = {plaintext}
 "#,
+        log_level = builder.log_level,
         c2s = ports.c2s,
         c2s_tls = ports.c2s_tls,
         component = ports.component,

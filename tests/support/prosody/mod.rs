@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 
 pub(crate) use self::builder::Builder;
 pub(crate) use self::config::write_certificates as certificates;
+pub(crate) use self::config::write_certificates_for;
 use super::child::{Guarded, Signal, read_log, tail};
 use super::ports::{free_ports, loopback};
 use super::release::Release;

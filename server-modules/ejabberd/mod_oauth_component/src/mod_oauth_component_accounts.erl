@@ -94,6 +94,9 @@ secret(User, Host) ->
         [#oauth_component_account{secret = Secret}] -> Secret;
         [] ->
             {atomic, Secret} = mnesia:transaction(fun() -> read_or_make_secret({User, Host}) end),
+            %% On the disk before anybody hears of it: a node that is killed and comes back with another secret
+            %% would say of each password that it has changed.
+            ok = mnesia:sync_log(),
             Secret
     end.
 
