@@ -70,6 +70,9 @@ pub trait Accounts: Send + Sync {
     /// Ends the live sessions of a grant; answers how many there were.
     async fn end_sessions(&self, account: &BareJid, grant: &GrantId) -> Result<u32, Unavailable>;
 
+    /// Sends the account a message. It is on its way, or dropped: it is never kept for later.
+    async fn tell(&self, account: &BareJid, text: &str) -> Result<(), Unavailable>;
+
     /// What the account's vCard says; nothing, where there is none.
     async fn profile(&self, account: &BareJid) -> Result<Profile, Unavailable>;
 

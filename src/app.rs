@@ -15,7 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::ops::{Health, Readiness};
 use crate::http::pages::Pages;
-use crate::http::{CurrentPages, PagesError, Probes, Web, ops, router, server};
+use crate::http::{CurrentPages, NoticeTexts, PagesError, Probes, Web, ops, router, server};
 use crate::keys::{KeyError, Keyring};
 use crate::metrics::{self, Gauge, Metrics};
 use crate::oauth::{Foundation, FoundationError, Provider};
@@ -95,6 +95,7 @@ impl App {
             config: Arc::clone(&config),
             store: Arc::clone(&store) as _,
             accounts: Arc::clone(&server) as _,
+            words: Arc::new(NoticeTexts::new(&config)?),
             keys: Arc::clone(&keys),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),

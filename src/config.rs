@@ -20,7 +20,7 @@ use ipnet::IpNet;
 use jid::{BareJid, DomainPart, DomainRef};
 use url::Url;
 
-use crate::model::{CodeChallengeMethod, GrantType, ResponseType, SigningAlgorithm};
+use crate::model::{CodeChallengeMethod, GrantType, NoticeKind, ResponseType, SigningAlgorithm};
 use crate::secrets::Secret;
 
 /// The whole file.
@@ -52,6 +52,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[audit]`
     pub audit: Audit,
+    /// `[notices]`
+    pub notices: Notices,
     /// `[log]`
     pub log: Log,
     /// Where `serve` listens for the other commands.
@@ -363,6 +365,13 @@ pub struct Audit {
     pub keep: Option<Duration>,
     /// Whether the addresses that people and apps come from are kept.
     pub addresses: bool,
+}
+
+/// `[notices]`: what accounts are told without having asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notices {
+    /// Of what.
+    pub kinds: Vec<NoticeKind>,
 }
 
 /// `[log]`

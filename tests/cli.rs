@@ -99,7 +99,7 @@ async fn grant(store: &SqliteStore, id: &str, account: &str, client: &Client) {
         client_name: client.metadata.client_name.clone(),
         scopes: "openid xmpp:client:normal".parse().unwrap(),
         created_at: NOW,
-        auth_time: NOW,
+        auth_time: Some(NOW),
         nonce: None,
         id_token_claims: ClaimSet::default(),
         generation: None,

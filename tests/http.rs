@@ -54,6 +54,8 @@ mod connections;
 mod consent;
 #[path = "http/cors.rs"]
 mod cors;
+#[path = "http/device_answers.rs"]
+mod device_answers;
 #[path = "http/devices.rs"]
 mod devices;
 #[path = "http/discovery.rs"]
@@ -82,6 +84,8 @@ mod logout;
 mod management;
 #[path = "http/metrics.rs"]
 mod metrics;
+#[path = "http/notices.rs"]
+mod notices;
 #[path = "http/other_grants.rs"]
 mod other_grants;
 #[path = "http/pages.rs"]

@@ -86,7 +86,7 @@ impl Seeds {
             client_name: self.client.metadata.client_name.clone(),
             scopes: self.scope.parse().expect("scopes"),
             created_at: now,
-            auth_time: now,
+            auth_time: Some(now),
             nonce: None,
             id_token_claims: ClaimSet::default(),
             generation: None,

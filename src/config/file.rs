@@ -72,6 +72,7 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
     let introspection = file.section("introspection", provider::introspection);
     let limits = file.section("limits", provider::limits);
     let audit = file.section("audit", provider::audit);
+    let notices = file.section("notices", provider::notices);
     let log = file.section("log", provider::log);
     Some(Config {
         component: component?,
@@ -87,6 +88,7 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
         introspection,
         limits,
         audit,
+        notices,
         log,
         control_socket,
         warnings: Vec::new(),

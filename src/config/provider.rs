@@ -11,10 +11,10 @@ use super::values::{
     duration_or_none, duration_text, expected, long_enough, one_of, quoted, web_url,
 };
 use super::{
-    Audit, ConfiguredClient, Flows, Introspection, Limits, Log, LogFormat, OpenTo, Registration,
-    RegistrationAlgorithm, Site, Tokens,
+    Audit, ConfiguredClient, Flows, Introspection, Limits, Log, LogFormat, Notices, OpenTo,
+    Registration, RegistrationAlgorithm, Site, Tokens,
 };
-use crate::model::{CodeChallengeMethod, GrantType, ResponseType, SigningAlgorithm};
+use crate::model::{CodeChallengeMethod, GrantType, NoticeKind, ResponseType, SigningAlgorithm};
 use crate::secrets::Secret;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -396,6 +396,15 @@ pub(super) fn audit(section: &Section<'_>) -> Audit {
             .text("keep", duration_or_none)
             .unwrap_or(Some(90 * DAY)),
         addresses: section.flag("addresses").unwrap_or(true),
+    }
+}
+
+pub(super) fn notices(section: &Section<'_>) -> Notices {
+    let choices = NoticeKind::ALL.map(|kind| (kind.as_str(), kind));
+    Notices {
+        kinds: section
+            .list("kinds", |text| one_of(&choices, text))
+            .unwrap_or_else(|| NoticeKind::ALL.to_vec()),
     }
 }
 

@@ -10,8 +10,8 @@ use super::answer::{Forms, Refused, redirect};
 use super::authorize::client_metadata;
 use super::pages::{
     AccountPage, AppView, BrowserView, ClientKind, ClientMetadata, ClientView, Done, ErrorLink,
-    EventView, FormView, LinkText, LoginNotice, Moment, RevokePage, ScopeView, browser_name,
-    display_name,
+    EventView, FormView, LinkText, LoginNotice, Moment, NoticesView, RevokePage, ScopeView,
+    browser_name, display_name,
 };
 use super::request::{form, pairs};
 use super::{Shared, Web};
@@ -30,6 +30,9 @@ pub(super) const APPS_PATH: &str = "/account/apps";
 pub(super) const BROWSERS_PATH: &str = "/account/browsers";
 /// Logs this browser out.
 pub(super) const LOG_OUT_PATH: &str = "/account/logout";
+
+/// Switches messages about the account on or off.
+pub(super) const NOTICES_PATH: &str = "/account/notices";
 
 /// How many events are shown.
 const MOST_EVENTS: usize = 20;
@@ -170,6 +173,7 @@ async fn account_page(
     let granted = web.provider.granted(account).await?;
     let browsers = web.provider.browsers(account).await?;
     let events = web.provider.events(account).await?;
+    let notices = web.provider.wants_notices(account).await?;
     let events = events.iter().filter_map(|kept| EventView::new(kept, now));
     let this = session_id(&current.hash);
     let views = browsers.iter().map(|browser| BrowserView {
@@ -187,6 +191,10 @@ async fn account_page(
         revoke_all: APPS_PATH,
         browsers: views.collect(),
         events: events.take(MOST_EVENTS).collect(),
+        notices: notices.map(|wanted| NoticesView {
+            wanted,
+            form: web.action_form(current, NOTICES_PATH.to_owned()),
+        }),
         log_out: web.action_form(current, LOG_OUT_PATH.to_owned()),
         log_out_all: web.action_form(current, BROWSERS_PATH.to_owned()),
     })
@@ -395,6 +403,39 @@ pub(super) async fn log_out_all(
     Ok(match gone {
         Ok(_) if others_only => done(Done::BrowsersLoggedOut),
         Ok(_) => web.logged_out(),
+        Err(error) => web.failed(&headers, error),
+    })
+}
+
+/// POST /account/notices. Whoever finds a browser that was left alone does not switch off what would give
+/// them away: that asks for the password.
+pub(super) async fn switch_notices(
+    State(web): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refused> {
+    let current = match web.recent_person(&headers, ACCOUNT_PATH).await {
+        Ok(current) => current,
+        Err(response) => return Ok(response),
+    };
+    let params = match web
+        .checked_form(&headers, body, &current, NOTICES_PATH)
+        .await?
+    {
+        Ok(params) => params,
+        Err(response) => return Ok(response),
+    };
+    let (wanted, what) = match params.get("wanted") {
+        Some("yes") => (true, Done::NoticesOn),
+        Some("no") => (false, Done::NoticesOff),
+        _ => {
+            let sentence = "wanted must be yes or no";
+            return Err(Refused::new(StatusCode::BAD_REQUEST, sentence));
+        }
+    };
+    let account = &current.session.account;
+    Ok(match web.provider.want_notices(account, wanted).await {
+        Ok(()) => done(what),
         Err(error) => web.failed(&headers, error),
     })
 }

@@ -14,6 +14,7 @@ mod discovery;
 mod explained;
 mod login;
 mod logout;
+mod notices;
 pub mod ops;
 pub mod pages;
 mod places;
@@ -30,6 +31,7 @@ mod validate;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use notices::NoticeTexts;
 pub use pages::PagesError;
 pub use probe::{Probes, Sighting};
 

@@ -35,8 +35,8 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 pub use self::account::{
-    AccountPage, AppView, BrowserName, BrowserView, Done, EventView, FormView, Moment, RevokePage,
-    browser_name,
+    AccountPage, AppView, BrowserName, BrowserView, Done, EventView, FormView, Moment, NoticesView,
+    RevokePage, browser_name,
 };
 use self::client::ClientContext;
 pub use self::client::{ClientKind, ClientMetadata, ClientView, display_name};

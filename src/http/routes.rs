@@ -27,7 +27,7 @@ const ONE_APP: &str = "/account/apps/{id}";
 const ONE_BROWSER: &str = "/account/browsers/{id}";
 
 /// The table's patterns, for what is counted by route.
-pub(super) const PATHS: [&str; 26] = [
+pub(super) const PATHS: [&str; 27] = [
     METADATA_PATH,
     OPENID_CONFIGURATION_PATH,
     path::JWKS,
@@ -52,6 +52,7 @@ pub(super) const PATHS: [&str; 26] = [
     ONE_APP,
     account::BROWSERS_PATH,
     ONE_BROWSER,
+    account::NOTICES_PATH,
     account::LOG_OUT_PATH,
     STYLESHEET,
 ];
@@ -91,6 +92,7 @@ pub fn router(web: Web) -> Router {
         )
         .route(ONE_APP, get(account::ask_for_one).post(account::revoke_one))
         .route(account::BROWSERS_PATH, post(account::log_out_all))
+        .route(account::NOTICES_PATH, post(account::switch_notices))
         .route(ONE_BROWSER, post(account::log_out_one))
         .route(account::LOG_OUT_PATH, post(account::log_out))
         .route(STYLESHEET, get(discovery::stylesheet))

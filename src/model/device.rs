@@ -48,8 +48,8 @@ pub struct Approval {
     pub scopes: ScopeSet,
     /// The address that they said it from, where it is kept.
     pub granted_from: Option<IpAddr>,
-    /// When they last gave their password.
-    pub auth_time: Timestamp,
+    /// When they last gave their password, where that is known.
+    pub auth_time: Option<Timestamp>,
     /// The account's generation when they did.
     pub generation: Option<Generation>,
 }

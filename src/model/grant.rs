@@ -28,8 +28,9 @@ pub struct Grant {
     pub last_used_at: Timestamp,
     /// The address that it was last used from, where it is kept.
     pub last_used_from: Option<IpAddr>,
-    /// When the person last gave their password for it.
-    pub auth_time: Timestamp,
+    /// When the person last gave their password for it; `None` where the server has taken their word in
+    /// another way.
+    pub auth_time: Option<Timestamp>,
     /// OIDC Core §2: the request's nonce, repeated in the id_token.
     pub nonce: Option<String>,
     /// What the client wants in its id_token (OIDC Core §5.5).

@@ -16,6 +16,7 @@ impl Provider {
         let event = self.event(&grant.account, kind, Some(&grant.id), from);
         log(&event, Some(&grant.client_name));
         self.keep(vec![event]).await;
+        self.notify_of_grant(grant, kind).await;
     }
 
     /// The same, where the caller must not wait for the disk.

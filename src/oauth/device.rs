@@ -14,9 +14,13 @@ use super::consent::{AskAgain, Decision, Question, Subject, left_ticked};
 use super::discovery::path;
 use super::login::CurrentSession;
 use super::{ErrorCode, OauthError, Params, Provider};
+use crate::accounts::AccountStatus;
 use crate::clock::Timestamp;
 use crate::limits::{AddressKey, Brake, RetryAfter, address_key};
-use crate::model::{Approval, Client, DeviceCode, DeviceState, GrantId, GrantType};
+use crate::model::{
+    Approval, BrowserSession, Client, DeviceCode, DeviceState, Generation, GrantId, GrantType,
+    ScopeSet,
+};
 use crate::secrets::{Random, Secret, TokenHash, TokenKind, mac, new_token};
 use crate::storage::{DeviceAnswered, DeviceSaved};
 
@@ -78,6 +82,22 @@ pub struct DeviceQuestion {
     pub user_code: String,
     /// What would be allowed.
     pub question: Question,
+}
+
+/// Who answers a device.
+#[derive(Clone, Copy)]
+struct Answerer<'a> {
+    current: &'a CurrentSession,
+    /// When they gave their password, where that is known.
+    auth_time: Option<Timestamp>,
+    from: Option<IpAddr>,
+}
+
+/// What they answer: a [`Decision`], from wherever it came.
+struct Answered<'a> {
+    ticket: &'a str,
+    allowed: bool,
+    chosen: Option<ScopeSet>,
 }
 
 /// Why a person is not asked.
@@ -192,6 +212,16 @@ impl Provider {
         current: &CurrentSession,
         from: AddressKey,
     ) -> Result<DeviceQuestion, NoDevice> {
+        self.question_of_device(user_code, current, Some(from))
+            .await
+    }
+
+    async fn question_of_device(
+        &self,
+        user_code: &str,
+        current: &CurrentSession,
+        from: Option<AddressKey>,
+    ) -> Result<DeviceQuestion, NoDevice> {
         let (letters, hash, device, client) = self.find_device(user_code, current, from).await?;
         let scopes = self.grantable(&device.scopes, &client, &current.session.account)?;
         Ok(DeviceQuestion {
@@ -212,15 +242,139 @@ impl Provider {
         current: &CurrentSession,
         decision: Decision<'_>,
     ) -> Result<DeviceDecided, NoDevice> {
-        let Decision {
+        let answerer = Answerer {
+            current,
+            auth_time: Some(current.session.auth_time),
+            from: Some(decision.from),
+        };
+        let answer = Answered {
+            ticket: decision.ticket,
+            allowed: decision.allowed,
+            chosen: decision.chosen,
+        };
+        self.answer_device(user_code, answerer, answer).await
+    }
+
+    /// What an account is asked by a session of its own on the XMPP server, where it has typed `user_code`.
+    /// The module keeps sessions away that may less than the whole account. The question has no ticket
+    /// to come back with: see [`Provider::decide_device_by_session`].
+    ///
+    /// # Errors
+    /// See [`NoDevice`].
+    pub async fn device_question_by_session(
+        &self,
+        user_code: &str,
+        account: &BareJid,
+    ) -> Result<DeviceQuestion, NoDevice> {
+        let current = self.session_of_nobodys_browser(account, None);
+        self.question_of_device(user_code, &current, None).await
+    }
+
+    /// The account has answered by a session of its own on the XMPP server: yes if `allowed`, to the scopes
+    /// that were `shown`.
+    ///
+    /// Such a session proves the account, and not when the password was given: `auth_time` stays unknown,
+    /// and the generation is the one that the server says. For as long as it takes, the account has a
+    /// browser session whose cookie nobody has, so that whatever ends the account's sessions ends this too.
+    ///
+    /// # Errors
+    /// See [`NoDevice`].
+    pub async fn decide_device_by_session(
+        &self,
+        user_code: &str,
+        account: &BareJid,
+        shown: &ScopeSet,
+        allowed: bool,
+    ) -> Result<DeviceDecided, NoDevice> {
+        let before = self.account_changes.of(account);
+        let generation = self.generation_now(account).await?;
+        let current = self.session_of_nobodys_browser(account, generation);
+        self.store
+            .save_session(&current.hash, &current.session)
+            .await?;
+        let decided = async {
+            if self.account_changes.of(account) != before {
+                return Ok(DeviceDecided::AskAgain(AskAgain::NotThisForm));
+            }
+            let asked = self.question_of_device(user_code, &current, None).await?;
+            if asked.question.scopes != *shown {
+                return Ok(DeviceDecided::AskAgain(AskAgain::NotThisForm));
+            }
+            let answerer = Answerer {
+                current: &current,
+                auth_time: None,
+                from: None,
+            };
+            let answer = Answered {
+                ticket: &asked.question.ticket,
+                allowed,
+                chosen: None,
+            };
+            self.answer_device(user_code, answerer, answer).await
+        };
+        let decided = decided.await;
+        self.store.end_session(&current.hash).await?;
+        decided
+    }
+
+    /// A session that no cookie opens.
+    fn session_of_nobodys_browser(
+        &self,
+        account: &BareJid,
+        generation: Option<Generation>,
+    ) -> CurrentSession {
+        let now = self.now();
+        CurrentSession {
+            hash: TokenHash::of(&new_token(self.random.as_ref(), TokenKind::Session)),
+            session: BrowserSession {
+                account: account.clone(),
+                // never a recent login
+                auth_time: Timestamp::from_unix(0),
+                generation,
+                expires_at: now + INTERVAL,
+                last_seen_at: now,
+                from: None,
+                user_agent: None,
+            },
+        }
+    }
+
+    /// The account's generation, of a server that must be asked.
+    async fn generation_now(&self, account: &BareJid) -> Result<Option<Generation>, NoDevice> {
+        let asked = std::slice::from_ref(account);
+        let host = account.domain().to_owned();
+        let statuses = self.accounts.statuses(&host, asked);
+        let statuses = statuses.await.map_err(|error| {
+            OauthError::new(ErrorCode::TemporarilyUnavailable, error.to_string())
+        })?;
+        match statuses.into_iter().next() {
+            Some(AccountStatus::Enabled { generation }) => Ok(generation),
+            _ => Err(NoDevice::Refused(OauthError::new(
+                ErrorCode::AccessDenied,
+                "this account may not log in",
+            ))),
+        }
+    }
+
+    async fn answer_device(
+        &self,
+        user_code: &str,
+        answerer: Answerer<'_>,
+        answer: Answered<'_>,
+    ) -> Result<DeviceDecided, NoDevice> {
+        let Answerer {
+            current,
+            auth_time,
+            from,
+        } = answerer;
+        let Answered {
             ticket,
             allowed,
             chosen,
-            from,
-        } = decision;
+        } = answer;
         let not_this_form = DeviceDecided::AskAgain(AskAgain::NotThisForm);
         let (_, hash, device, client) = self
-            .find_device(user_code, current, address_key(from))
+            .find_device(user_code, current, from.map(address_key))
             .await?;
         let subject = Subject::Device(&client, &hash);
         let Some(shown) = self.scopes_of_ticket(subject, current, ticket) else {
@@ -245,8 +399,8 @@ impl Provider {
                     grant_id: GrantId::random(self.random.as_ref()),
                     account: account.clone(),
                     scopes,
-                    granted_from: self.kept(from),
-                    auth_time: current.session.auth_time,
+                    granted_from: from.and_then(|from| self.kept(from)),
+                    auth_time,
                     generation: current.session.generation.clone(),
                 };
                 self.store
@@ -273,7 +427,7 @@ impl Provider {
         &self,
         user_code: &str,
         current: &CurrentSession,
-        from: AddressKey,
+        from: Option<AddressKey>,
     ) -> Result<(String, TokenHash, DeviceCode, Arc<Client>), NoDevice> {
         let letters = letters_of(user_code).ok_or(NoDevice::Unknown)?;
         let now = self.now();
@@ -283,7 +437,9 @@ impl Provider {
             .take(account, now)
             .inspect_err(|_| self.counts.user_codes_per_account.inc())
             .map_err(NoDevice::TooManyTries)?;
-        if let Err(wait) = brakes.typed_from_address.take(&from, now) {
+        if let Some(from) = &from
+            && let Err(wait) = brakes.typed_from_address.take(from, now)
+        {
             self.counts.user_codes_per_address.inc();
             brakes.typed_by_account.give_back(account, now);
             return Err(NoDevice::TooManyTries(wait));
@@ -299,7 +455,9 @@ impl Provider {
             return Err(NoDevice::Unknown);
         };
         brakes.typed_by_account.give_back(account, now);
-        brakes.typed_from_address.give_back(&from, now);
+        if let Some(from) = &from {
+            brakes.typed_from_address.give_back(from, now);
+        }
         let client = self.client(device.client_id.as_str()).await?;
         match client.filter(|client| !client.is_expired(now)) {
             Some(client) => Ok((letters, hash, device, client)),

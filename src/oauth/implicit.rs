@@ -35,7 +35,7 @@ impl Provider {
             granted_from: self.kept(from),
             last_used_at: now,
             last_used_from: None,
-            auth_time: session.auth_time,
+            auth_time: Some(session.auth_time),
             nonce: request.nonce.clone(),
             id_token_claims: request.id_token_claims.clone(),
             generation: session.generation.clone(),

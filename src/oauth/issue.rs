@@ -32,7 +32,9 @@ struct IdTokenClaims<'a> {
     aud: &'a str,
     iat: Timestamp,
     exp: Timestamp,
-    auth_time: Timestamp,
+    /// OIDC Core §2: left out where it is not known when the person gave their password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -146,6 +146,7 @@ impl Provider {
         if let Err(wait) = self.password_tries_of_account.take(&whose, now) {
             self.counts.password_tries_per_account.inc();
             self.password_tries_from_address.give_back(&from, now);
+            self.notify_of_passwords(account);
             return Err(LoginError::TooManyTries(wait));
         }
         let before = self.account_changes.of(account);

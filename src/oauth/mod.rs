@@ -30,6 +30,7 @@ mod issue;
 pub mod login;
 pub mod logout;
 mod metadata;
+pub mod notices;
 pub mod par;
 mod params;
 mod profile;
@@ -70,6 +71,7 @@ use client_keys::FetchedKeys;
 use counts::Counts;
 use device::DeviceBrakes;
 use login::IsKnown;
+use notices::{Notices, Words};
 use par::PushedRequests;
 use seen::Seen;
 use sessions::LiveSessions;
@@ -86,6 +88,8 @@ pub struct Foundation {
     pub store: Arc<dyn Store>,
     /// The XMPP server's accounts.
     pub accounts: Arc<dyn Accounts>,
+    /// What accounts are told, in words.
+    pub words: Arc<dyn Words>,
     /// Signing keys.
     pub keys: Arc<Keyring>,
     /// The time.
@@ -145,6 +149,7 @@ pub struct Provider {
     password_tries_from_address: Brake<AddressKey>,
     registrations_from_address: Brake<AddressKey>,
     devices: DeviceBrakes,
+    notices: Arc<Notices>,
     /// Logins and consents, each of which stores something.
     rows_of_account: Brake<BareJid>,
     /// Codes that an app gets unasked, because its person has allowed it before: it must not use up what
@@ -209,6 +214,7 @@ impl Provider {
                 Duration::from_secs(10),
             ),
             devices: DeviceBrakes::default(),
+            notices: Notices::new(Arc::clone(&on.store), Arc::clone(&on.accounts), on.words),
             rows_of_account: Brake::new(ROWS_AT_ONCE, Duration::from_secs(10)),
             unasked_of_account: Brake::new(ROWS_AT_ONCE, Duration::from_secs(10)),
             config: on.config,

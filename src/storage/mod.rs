@@ -16,7 +16,7 @@ use jid::{BareJid, DomainPart};
 use crate::clock::Timestamp;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
-    EndReason, Event, Generation, Grant, GrantId, KeptEvent, Pair, RefreshToken,
+    EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, RefreshToken,
 };
 use crate::secrets::TokenHash;
 
@@ -419,6 +419,25 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes up to `limit` rows that last happened before then. Answers how many went.
     async fn purge_events(&self, before: Timestamp, limit: usize) -> Result<usize>;
+
+    // Notices
+
+    /// Whether an account wants to be told of what happens to it; it does until it says otherwise.
+    async fn wants_notices(&self, account: &BareJid) -> Result<bool>;
+
+    /// Remembers what an account wants.
+    async fn want_notices(&self, account: &BareJid, wanted: bool) -> Result<()>;
+
+    /// Takes one of the `most` notices of this kind that an account may be sent on a day (of UTC). `false`:
+    /// they are used up, the account wants none, or nothing is kept of it: neither a grant nor a browser
+    /// session.
+    async fn take_notice(
+        &self,
+        account: &BareJid,
+        kind: NoticeKind,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<bool>;
 
     // Keys and secrets
 

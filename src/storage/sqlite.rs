@@ -12,6 +12,7 @@ mod devices;
 mod events;
 mod grants;
 mod keys;
+mod notices;
 mod purge;
 mod rows;
 mod schema;
@@ -38,7 +39,7 @@ use crate::clock::Timestamp;
 use crate::metrics::Metrics;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
-    EndReason, Event, Generation, Grant, GrantId, KeptEvent, Pair, RefreshToken,
+    EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, RefreshToken,
 };
 use crate::secrets::TokenHash;
 
@@ -417,6 +418,33 @@ impl Store for SqliteStore {
     async fn purge_events(&self, before: Timestamp, limit: usize) -> Result<usize> {
         self.writer
             .run(move |db| events::purge(db, before, limit))
+            .await
+    }
+
+    async fn wants_notices(&self, account: &BareJid) -> Result<bool> {
+        let account = account.clone();
+        self.lookups
+            .run(move |db| notices::wanted(db, &account))
+            .await
+    }
+
+    async fn want_notices(&self, account: &BareJid, wanted: bool) -> Result<()> {
+        let account = account.clone();
+        self.writer
+            .run(move |db| notices::want(db, &account, wanted))
+            .await
+    }
+
+    async fn take_notice(
+        &self,
+        account: &BareJid,
+        kind: NoticeKind,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let account = account.clone();
+        self.writer
+            .run(move |db| notices::take(db, &account, kind, most, now))
             .await
     }
 

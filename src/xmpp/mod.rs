@@ -15,6 +15,7 @@ mod hosts;
 mod introspection;
 mod iq;
 mod link;
+mod message;
 mod ns;
 mod password;
 mod ping;

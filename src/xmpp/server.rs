@@ -16,6 +16,7 @@ use super::counts::Counts;
 use super::hosts::{Host, HostInfo, Module};
 use super::iq::Kind;
 use super::link::{Link, LinkState};
+use super::message;
 use super::ns;
 use super::password::Checks;
 use super::router::Router;
@@ -274,6 +275,10 @@ impl Accounts for Server {
         }
         let answer = self.ask_module(host, Kind::Set, order.into()).await?;
         Ok(Ended::try_from(answer).map_err(senseless)?.count)
+    }
+
+    async fn tell(&self, account: &BareJid, text: &str) -> Result<(), Unavailable> {
+        self.link.send(message::to(&self.config, account, text))
     }
 
     async fn profile(&self, account: &BareJid) -> Result<Profile, Unavailable> {

@@ -206,6 +206,13 @@ account-done-app = لم يعد للتطبيق حق الوصول. وحيثما ك
 account-done-apps = لم يعد لأي تطبيق حق الوصول. وما كان منها متصلًا فقد قُطع اتصاله.
 account-done-browser = تم تسجيل خروج المتصفح.
 account-done-browsers = تم تسجيل خروج جميع المتصفحات الأخرى.
+account-notices = رسائل عن حسابك
+account-notices-on = تصلك رسالة في برنامج الدردشة عند منح تطبيق حق الوصول، وعند إيقاف تسجيل دخول منسوخ، وعند إدخال كلمات مرور خاطئة كثيرة.
+account-notices-off = لا تصلك أي رسالة في برنامج الدردشة مهما حدث لحسابك.
+account-notices-stop = عدم إرسال هذه الرسائل إليّ
+account-notices-start = إرسال هذه الرسائل إليّ
+account-done-notices-on = ستصلك من الآن رسائل عن حسابك.
+account-done-notices-off = لن تصلك بعد الآن رسائل عن حسابك.
 account-events = ما حدث مؤخرًا
 account-events-text = إن كان شيء من هذا لم يصدر عنك، فيجب تغيير كلمة مرورك وإزالة التطبيقات غير المعروفة لك.
 event-granted = مُنح { $client } حق الوصول
@@ -273,6 +280,12 @@ time-days =
        *[other] قبل { $amount } يوم
     }
 time-date = في { $date }
+
+## Messages to an account, over XMPP; a link to the account's page follows on a line of its own
+
+notice-new-app = أصبح لدى { $client } حق الوصول إلى حسابك { $account }. إن لم يصدر ذلك عنك، فيجب إلغاء وصوله وتغيير كلمة مرورك:
+notice-replay = استُخدم تسجيل دخول منسوخ من { $client } لحسابك { $account }. وقد تم إيقافه، ولم يعد للتطبيق حق الوصول: يرجى عدم السماح له مجددًا إلا عند الثقة بالجهاز الذي يعمل عليه. ما حدث مؤخرًا:
+notice-wrong-passwords = أُدخلت كلمات مرور خاطئة كثيرة لحسابك { $account }. لم تُقبل أي منها، وعلى ما يليها الانتظار فترة. إن لم يصدر ذلك عنك، فيجب أن تكون كلمة مرورك طويلة وألا تُستخدم في أي مكان آخر. ما حدث مؤخرًا:
 
 ## Errors
 

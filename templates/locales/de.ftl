@@ -181,6 +181,13 @@ account-done-app = Die App hat keinen Zugriff mehr. Wo sie verbunden war, wurde 
 account-done-apps = Keine App hat mehr Zugriff. Alle, die verbunden waren, wurden getrennt.
 account-done-browser = Der Browser ist abgemeldet.
 account-done-browsers = Alle anderen Browser sind abgemeldet.
+account-notices = Nachrichten über dein Konto
+account-notices-on = Du bekommst eine Nachricht in dein Chatprogramm, wenn eine App Zugriff bekommt, wenn eine kopierte Anmeldung gestoppt wurde und wenn viele falsche Passwörter eingegeben wurden.
+account-notices-off = Du bekommst keine Nachricht in dein Chatprogramm, was auch immer mit deinem Konto geschieht.
+account-notices-stop = Mir keine solchen Nachrichten schicken
+account-notices-start = Mir solche Nachrichten schicken
+account-done-notices-on = Ab jetzt bekommst du Nachrichten über dein Konto.
+account-done-notices-off = Du bekommst keine Nachrichten über dein Konto mehr.
 account-events = Was in letzter Zeit geschehen ist
 account-events-text = Wenn du etwas davon nicht selbst warst, ändere dein Passwort und entferne die Apps, die du nicht kennst.
 event-granted = { $client } hat Zugriff bekommen
@@ -228,6 +235,12 @@ time-days =
        *[other] vor { $amount } Tagen
     }
 time-date = am { $date }
+
+## Messages to an account, over XMPP; a link to the account's page follows on a line of its own
+
+notice-new-app = { $client } hat jetzt Zugriff auf dein Konto { $account }. Wenn du das nicht warst, entziehe der App den Zugriff und ändere dein Passwort:
+notice-replay = Jemand hat eine kopierte Anmeldung von { $client } für dein Konto { $account } verwendet. Sie wurde gestoppt, und die App hat keinen Zugriff mehr: Erlaube ihn nur wieder, wenn du dem Gerät vertraust, auf dem sie läuft. Was in letzter Zeit geschehen ist:
+notice-wrong-passwords = Für dein Konto { $account } wurden viele falsche Passwörter eingegeben. Keines hat gepasst, und weitere müssen eine Weile warten. Wenn du das nicht warst, sorge dafür, dass dein Passwort lang ist und du es nirgends sonst verwendest. Was in letzter Zeit geschehen ist:
 
 ## Errors
 

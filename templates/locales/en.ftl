@@ -183,6 +183,13 @@ account-done-app = The app has no access any more. Where it was connected, it ha
 account-done-apps = No app has access any more. Those that were connected have been disconnected.
 account-done-browser = The browser is logged out.
 account-done-browsers = All other browsers are logged out.
+account-notices = Messages about your account
+account-notices-on = You get a message in your chat client when an app is given access, when a copied login was stopped, and when many wrong passwords were given.
+account-notices-off = You get no message in your chat client, whatever happens to your account.
+account-notices-stop = Send me no such messages
+account-notices-start = Send me such messages
+account-done-notices-on = From now on you get messages about your account.
+account-done-notices-off = You get no more messages about your account.
 account-events = What happened lately
 account-events-text = If something here was not you, change your password and remove the apps that you do not know.
 event-granted = { $client } was given access
@@ -230,6 +237,12 @@ time-days =
        *[other] { $amount } days ago
     }
 time-date = on { $date }
+
+## Messages to an account, over XMPP; a link to the account's page follows on a line of its own
+
+notice-new-app = { $client } now has access to your account { $account }. If that was not you, remove its access and change your password:
+notice-replay = Somebody used a copied login of { $client } for your account { $account }. It was stopped, and the app has lost its access: allow it again only if you trust the device that it runs on. What happened lately:
+notice-wrong-passwords = Many wrong passwords were given for your account { $account }. None was taken, and more have to wait for a while. If that was not you, make sure that your password is long and that you use it nowhere else. What happened lately:
 
 ## Errors
 

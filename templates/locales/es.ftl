@@ -181,6 +181,13 @@ account-done-app = La aplicación ya no tiene acceso. Si estaba conectada, se ha
 account-done-apps = Ninguna aplicación tiene ya acceso. Las que estaban conectadas se han desconectado.
 account-done-browser = La sesión de ese navegador está cerrada.
 account-done-browsers = La sesión está cerrada en todos los demás navegadores.
+account-notices = Mensajes sobre tu cuenta
+account-notices-on = Recibes un mensaje en tu programa de chat cuando una aplicación obtiene acceso, cuando se ha detenido un inicio de sesión copiado y cuando se han escrito muchas contraseñas incorrectas.
+account-notices-off = No recibes ningún mensaje en tu programa de chat, pase lo que pase con tu cuenta.
+account-notices-stop = No enviarme estos mensajes
+account-notices-start = Enviarme estos mensajes
+account-done-notices-on = A partir de ahora recibirás mensajes sobre tu cuenta.
+account-done-notices-off = Ya no recibirás mensajes sobre tu cuenta.
 account-events = Actividad reciente
 account-events-text = Si algo de esto no lo has hecho tú, cambia tu contraseña y quita las aplicaciones que no conozcas.
 event-granted = { $client } recibió acceso
@@ -228,6 +235,12 @@ time-days =
        *[other] hace { $amount } días
     }
 time-date = el { $date }
+
+## Messages to an account, over XMPP; a link to the account's page follows on a line of its own
+
+notice-new-app = { $client } tiene ahora acceso a tu cuenta { $account }. Si no has sido tú, retírale el acceso y cambia tu contraseña:
+notice-replay = Alguien ha usado un inicio de sesión copiado de { $client } para tu cuenta { $account }. Se ha detenido y la aplicación ya no tiene acceso: permítelo de nuevo solo si confías en el dispositivo en el que está. Actividad reciente:
+notice-wrong-passwords = Se han escrito muchas contraseñas incorrectas para tu cuenta { $account }. Ninguna ha servido, y las siguientes tendrán que esperar un rato. Si no has sido tú, asegúrate de que tu contraseña sea larga y de no usarla en ningún otro sitio. Actividad reciente:
 
 ## Errors
 

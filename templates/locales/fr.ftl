@@ -186,6 +186,13 @@ account-done-app = L’application n’a plus accès. Si elle était connectée,
 account-done-apps = Plus aucune application n’a accès. Celles qui étaient connectées ont été déconnectées.
 account-done-browser = Le navigateur est déconnecté.
 account-done-browsers = Tous les autres navigateurs sont déconnectés.
+account-notices = Messages au sujet de votre compte
+account-notices-on = Vous recevez un message dans votre messagerie quand une application obtient l’accès, quand une connexion copiée a été bloquée et quand de nombreux mots de passe incorrects ont été saisis.
+account-notices-off = Vous ne recevez aucun message dans votre messagerie, quoi qu’il arrive à votre compte.
+account-notices-stop = Ne plus m’envoyer ces messages
+account-notices-start = M’envoyer ces messages
+account-done-notices-on = Vous recevrez désormais des messages au sujet de votre compte.
+account-done-notices-off = Vous ne recevrez plus de messages au sujet de votre compte.
 account-events = Activité récente
 account-events-text = Si quelque chose ici ne vient pas de vous, changez votre mot de passe et retirez les applications que vous ne connaissez pas.
 event-granted = { $client } a obtenu l’accès
@@ -233,6 +240,12 @@ time-days =
        *[other] il y a { $amount } jours
     }
 time-date = le { $date }
+
+## Messages to an account, over XMPP; a link to the account's page follows on a line of its own
+
+notice-new-app = { $client } a maintenant accès à votre compte { $account }. Si cela ne vient pas de vous, retirez-lui l’accès et changez votre mot de passe{"\u00A0"}:
+notice-replay = Quelqu’un s’est servi d’une connexion copiée de { $client } pour votre compte { $account }. Elle a été bloquée et l’application n’a plus accès{"\u00A0"}: ne l’autorisez à nouveau que si vous avez confiance dans l’appareil où elle se trouve. Activité récente{"\u00A0"}:
+notice-wrong-passwords = De nombreux mots de passe incorrects ont été saisis pour votre compte { $account }. Aucun n’a été accepté, et les suivants devront attendre un moment. Si cela ne vient pas de vous, veillez à ce que votre mot de passe soit long et ne l’utilisez nulle part ailleurs. Activité récente{"\u00A0"}:
 
 ## Errors
 

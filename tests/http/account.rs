@@ -33,7 +33,7 @@ async fn app_path(world: &World) -> String {
 }
 
 /// The value of the ticket in the form that is sent to `action`.
-fn ticket_for(page: &Answer, action: &str) -> String {
+pub(crate) fn ticket_for(page: &Answer, action: &str) -> String {
     let form = format!("action=\"{}\"", action.replace('/', "&#x2f;"));
     let text = page.text();
     let (_, rest) = text

@@ -111,6 +111,8 @@ async fn nothing_is_kept_where_the_operator_wants_none() {
     let app = world.register(json!({})).await;
     let tokens = world.tokens(&app, &[]).await;
     let token = tokens["refresh_token"].as_str().unwrap();
+    // that an app was given access is told, and counted, behind the answer
+    world.server.told(1).await;
     let commits = world.store.commits();
     assert_eq!(world.refresh(&app, token).await.status, 200);
     assert_eq!(world.store.commits(), commits + 1, "the rotation alone");

@@ -10,7 +10,7 @@ use crate::world::{ALICE, PASSWORD, World};
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-async fn world() -> (World, App) {
+pub(crate) async fn world() -> (World, App) {
     let world = World::new().await;
     let app = tv(&world).await;
     (world, app)
@@ -33,9 +33,9 @@ async fn tv(world: &World) -> App {
     }
 }
 
-struct Device {
-    code: String,
-    user_code: String,
+pub(crate) struct Device {
+    pub(crate) code: String,
+    pub(crate) user_code: String,
     link: String,
 }
 
@@ -48,7 +48,7 @@ async fn try_ask(world: &World, app: &App, address: &str) -> Answer {
     http.post_form(&world.url("/oauth2/device"), &fields).await
 }
 
-async fn ask(world: &World, app: &App) -> Device {
+pub(crate) async fn ask(world: &World, app: &App) -> Device {
     let answer = try_ask(world, app, "203.0.113.5").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let codes = answer.json();
@@ -60,13 +60,13 @@ async fn ask(world: &World, app: &App) -> Device {
     }
 }
 
-async fn poll(world: &World, app: &App, device: &Device) -> Answer {
+pub(crate) async fn poll(world: &World, app: &App, device: &Device) -> Answer {
     let fields = [("grant_type", DEVICE_CODE), ("device_code", &device.code)];
     world.token(app, &fields).await
 }
 
 /// What a person sees who types this code, logged in where that is asked for.
-async fn type_code(world: &World, browser: &mut Http, code: &str) -> Answer {
+pub(crate) async fn type_code(world: &World, browser: &mut Http, code: &str) -> Answer {
     let url = format!("/device?user_code={code}");
     world.log_in(browser, &world.url(&url)).await
 }

@@ -36,6 +36,10 @@ pub(crate) struct Server {
     hides_profiles: AtomicBool,
     /// How many vCards it was asked for.
     profiles_asked: AtomicU32,
+    /// What accounts were told.
+    told: watch::Sender<Vec<(String, String)>>,
+    /// What could not be told to accounts.
+    untold: watch::Sender<u32>,
     /// What its module enforces.
     enforces: Mutex<String>,
 }
@@ -55,6 +59,8 @@ impl Default for Server {
             profiles: Mutex::default(),
             hides_profiles: AtomicBool::default(),
             profiles_asked: AtomicU32::default(),
+            told: watch::Sender::default(),
+            untold: watch::Sender::default(),
             enforces: Mutex::new("xmpp xmpp:client:normal".to_owned()),
         }
     }
@@ -127,6 +133,24 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Waits until accounts were told this many things; answers whom and what.
+    pub(crate) async fn told(&self, count: usize) -> Vec<(String, String)> {
+        let mut told = self.told.subscribe();
+        let enough = told.wait_for(|told| told.len() >= count);
+        let enough = tokio::time::timeout(Duration::from_secs(10), enough).await;
+        enough.expect("an account is told").unwrap().clone()
+    }
+
+    /// Waits until an account would have been told something while it was away.
+    pub(crate) async fn untold(&self) {
+        let mut untold = self.untold.subscribe();
+        let one = untold.wait_for(|count| *count > 0);
+        let one = tokio::time::timeout(Duration::from_secs(10), one).await;
+        one.expect("an account would be told").unwrap();
+    }
+}
+
 #[async_trait]
 impl Accounts for Server {
     async fn check_password(
@@ -188,6 +212,16 @@ impl Accounts for Server {
         }
         self.ended.send_modify(|ended| ended.push(grant.clone()));
         Ok(1)
+    }
+
+    async fn tell(&self, account: &BareJid, text: &str) -> Result<(), Unavailable> {
+        if self.is_away.load(Ordering::SeqCst) {
+            self.untold.send_modify(|count| *count += 1);
+            return Err(Unavailable::LinkDown);
+        }
+        self.told
+            .send_modify(|told| told.push((account.to_string(), text.to_owned())));
+        Ok(())
     }
 
     async fn profile(&self, account: &BareJid) -> Result<Profile, Unavailable> {

@@ -10,7 +10,7 @@ use tokio::sync::{OnceCell, watch};
 use toml::{Table, Value};
 use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config::{self, Config};
-use xmpp_oauth::http::{Web, router, server};
+use xmpp_oauth::http::{NoticeTexts, Web, router, server};
 use xmpp_oauth::keys::{KeySettings, Keyring};
 use xmpp_oauth::metrics::Metrics;
 use xmpp_oauth::model::{Grant, GrantId, KeptEvent, SigningAlgorithm};
@@ -99,10 +99,12 @@ impl World {
             (&config.tokens).into(),
         );
         let keys = keys.await.unwrap();
+        let words = Arc::new(NoticeTexts::new(&config).unwrap());
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
             store: Arc::clone(&store) as _,
             accounts: Arc::clone(&server) as _,
+            words,
             keys: Arc::clone(&keys),
             clock: Arc::clone(&clock) as _,
             random: Arc::new(OsRandom),

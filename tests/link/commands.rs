@@ -9,7 +9,7 @@ const ALICE: &str = "alice@localhost/phone";
 const BOB: &str = "bob@localhost/phone";
 const ADMIN: &str = "admin@localhost/desk";
 const NS: &str = "http://jabber.org/protocol/commands";
-const OWN: [&str; 3] = ["apps", "revoke-apps", "revoke-all-apps"];
+const OWN: [&str; 4] = ["apps", "revoke-apps", "revoke-all-apps", "answer-device"];
 const ADMINS: [&str; 4] = ["list-grants", "revoke-grants", "rotate-keys", "counters"];
 
 async fn world() -> (World, Peer) {
@@ -340,4 +340,32 @@ async fn an_admin_names_what_goes_and_may_count_and_make_a_key() {
         .find(is_told)
         .unwrap_or_else(|| panic!("{answer}"));
     assert!(newest.retired_at.is_none(), "it is in use");
+}
+
+#[tokio::test]
+async fn a_code_that_no_device_shows_is_refused_and_guessing_is_braked() {
+    let (_world, mut peer) = world().await;
+    for (n, from) in (0..12).map(|n| (n, ALICE)).chain([(0, BOB)]) {
+        let session = begin(&mut peer, from, "answer-device").await;
+        let form = go_on("answer-device", &session, &[("code", "BBBB-BBBB")]);
+        let answer = peer.ask(from, "set", &form).await;
+        match n < 10 {
+            true => assert!(is_bad(&answer, "bad-payload"), "{n}: {}", text(&answer)),
+            false => assert_eq!(condition(&answer), "resource-constraint", "{n}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_the_device_flow_is_off_there_is_no_such_command() {
+    let flows = "[flows]\nallowed_grant_types = [\"authorization_code\"]";
+    let world = World::with(&format!("[xmpp]\n{flows}")).await;
+    let mut peer = world.accept().await;
+    let answer = peer
+        .ask(ALICE, "set", &command("answer-device", "", &[]))
+        .await;
+    assert_eq!(condition(&answer), "forbidden");
+    let items = format!("<query xmlns='http://jabber.org/protocol/disco#items' node='{NS}'/>");
+    let answer = peer.ask(ALICE, "get", &items).await;
+    assert!(!text(&answer).contains("answer-device"));
 }

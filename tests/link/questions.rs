@@ -302,3 +302,41 @@ async fn a_vcard_is_asked_of_the_account_and_what_is_in_it_is_read() {
         assert_eq!(answer, Ok(Profile::default()), "{payload}");
     }
 }
+
+#[tokio::test]
+async fn a_message_to_an_account_waits_there_and_in_its_archive() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    let text = "Gajim <now> has access:\nhttp://localhost:8480/account";
+    world.server.tell(&alice(), text).await.unwrap();
+    let message = loop {
+        let element = peer.next().await;
+        if element.name() == "message" {
+            break element;
+        }
+    };
+    assert_eq!(message.attr("from"), Some("oauth.localhost"));
+    assert_eq!(message.attr("to"), Some("alice@localhost"));
+    // normal is the default (RFC 6121 §5.2.2)
+    assert!(message.attr("type").is_none_or(|kind| kind == "normal"));
+    let body = message.get_child("body", "jabber:component:accept");
+    assert_eq!(body.unwrap().text(), text);
+    assert!(message.has_child("store", "urn:xmpp:hints"));
+}
+
+#[tokio::test]
+async fn a_message_is_dropped_while_the_link_is_down() {
+    let world = World::new().await;
+    let told = world.server.tell(&alice(), "lost").await;
+    assert_eq!(told, Err(Unavailable::LinkDown));
+    let mut peer = world.accept().await;
+    world.server.tell(&alice(), "the next").await.unwrap();
+    loop {
+        let element = peer.next().await;
+        if element.name() == "message" {
+            let body = element.get_child("body", "jabber:component:accept");
+            assert_eq!(body.unwrap().text(), "the next");
+            return;
+        }
+    }
+}

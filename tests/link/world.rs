@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config;
+use xmpp_oauth::http::NoticeTexts;
 use xmpp_oauth::keys::Keyring;
 use xmpp_oauth::model::{
     AuthorizationCode, BrowserSession, ClaimSet, Client, ClientId, ClientMetadata, ClientOrigin,
@@ -123,10 +124,12 @@ impl World {
             Arc::clone(&clock) as _,
             (&config.tokens).into(),
         );
+        let words = Arc::new(NoticeTexts::new(&config).unwrap());
         let provider = Provider::new(Foundation {
             config,
             store: Arc::clone(&store) as _,
             accounts: Arc::clone(&server) as _,
+            words,
             keys: keys.await.unwrap(),
             clock: clock as _,
             random: Arc::new(OsRandom),
@@ -209,7 +212,7 @@ impl World {
             client_name: "Gajim".to_owned(),
             scopes: scope.parse().unwrap(),
             created_at: NOW,
-            auth_time: NOW,
+            auth_time: Some(NOW),
             nonce: None,
             id_token_claims: ClaimSet::default(),
             generation: None,

@@ -158,9 +158,9 @@ async fn a_server_says_that_clients_can_be_managed_and_by_whom_it_is_done() {
     }
 }
 
-const COMMANDS: &str = "http://jabber.org/protocol/commands";
+pub(crate) const COMMANDS: &str = "http://jabber.org/protocol/commands";
 
-fn command(node: &str, rest: &str, form: &str) -> String {
+pub(crate) fn command(node: &str, rest: &str, form: &str) -> String {
     format!(
         "<iq type='set' id='c' to='oauth.localhost'><command xmlns='{COMMANDS}' \
          node='urn:xmpp-oauth:command:0#{node}' {rest}>{form}</command></iq>"
@@ -233,7 +233,7 @@ async fn a_client_library_that_others_wrote_takes_an_app_back() {
         let said: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
         assert_eq!(
             said["commands"].as_array().unwrap().len(),
-            3,
+            4,
             "{release}: {said}"
         );
         assert_eq!(

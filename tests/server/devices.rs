@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::control::{COMMANDS, command};
 use crate::main_job::sent_to;
-use crate::site::Site;
+use crate::site::{Site, ask as ask_server, condition};
 use crate::support::browser::{Browser, Look};
 use crate::support::http::Http;
 use crate::support::prosody::ALICE;
@@ -108,6 +109,58 @@ async fn a_person_connects_a_device_in_a_browser_and_the_device_chats() {
             let tokens = site.call("/oauth2/token", &fields).await.json();
             let access = tokens["access_token"].as_str().unwrap();
             assert!(site.logs_in(access).await, "{release}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_person_connects_a_device_from_a_chat_client() {
+    const NODE: &str = "answer-device";
+    for release in servers() {
+        let site = Site::start(release).await;
+        let tokens = site.tokens("openid xmpp:client:normal").await;
+        let (mut limited, _) = site.session(&tokens.access).await;
+        let answer = ask_server(&mut limited, &command(NODE, "", "")).await;
+        assert_eq!(condition(&answer), "forbidden", "{release}");
+
+        let (mut own, _) = site.password_session(ALICE, Some("desk")).await;
+        for (decision, status) in [("deny", 400), ("allow", 200)] {
+            let device = ask(&site).await;
+            let answer = ask_server(&mut own, &command(NODE, "", "")).await;
+            let id = |answer: &minidom::Element| {
+                let command = answer.get_child("command", COMMANDS);
+                let command = command.unwrap_or_else(|| panic!("{}", String::from(answer)));
+                command.attr("sessionid").unwrap().to_owned()
+            };
+            let form = |var: &str, value: &str| {
+                format!(
+                    "<x xmlns='jabber:x:data' type='submit'>\
+                     <field var='{var}'><value>{value}</value></field></x>"
+                )
+            };
+            let typed = form("code", &device.user_code.to_lowercase());
+            let session = format!("sessionid='{}'", id(&answer));
+            let answer = ask_server(&mut own, &command(NODE, &session, &typed)).await;
+            let shown = String::from(&answer);
+            for part in ["Living room", &device.user_code, "xmpp:client:normal"] {
+                assert!(shown.contains(part), "{release}: {shown}");
+            }
+            let session = format!("sessionid='{}'", id(&answer));
+            let chosen = form("decision", decision);
+            let answer = ask_server(&mut own, &command(NODE, &session, &chosen)).await;
+            let done = String::from(&answer);
+            assert!(done.contains("completed"), "{release}: {done}");
+            let fields = [
+                ("grant_type", DEVICE_CODE),
+                ("device_code", &device.code),
+                ("client_id", &device.client_id),
+            ];
+            let answer = site.call("/oauth2/token", &fields).await;
+            assert_eq!(answer.status, status, "{release}: {}", answer.text());
+            if status == 200 {
+                let access = answer.json()["access_token"].as_str().unwrap().to_owned();
+                assert!(site.logs_in(&access).await, "{release}");
+            }
         }
     }
 }

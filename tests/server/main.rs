@@ -23,6 +23,7 @@ mod ejabberd;
 mod harness;
 mod main_job;
 mod mischief;
+mod notices;
 mod oauth_external;
 mod oauthbearer;
 mod other_clients;

@@ -169,7 +169,7 @@ async fn the_scope_table_line_by_line() {
 }
 
 /// All that comes to a session until a ping that it sends now is answered.
-async fn until_now(client: &mut Client) -> Vec<Element> {
+pub(crate) async fn until_now(client: &mut Client) -> Vec<Element> {
     let ping = "<iq type='get' id='now' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>";
     client.send(&stanza(ping)).await.unwrap();
     let mut came = Vec::new();

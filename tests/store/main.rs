@@ -13,6 +13,7 @@ mod events;
 mod fixture;
 mod grants;
 mod keys;
+mod notices;
 mod purge;
 mod rotation;
 mod sessions;
@@ -119,6 +120,11 @@ conformance! {
         a_new_signing_key_retires_those_of_its_algorithm
         a_secret_is_made_once
         a_store_that_works_says_so;
+    notices:
+        an_account_is_sent_so_many_notices_of_a_kind_on_a_day
+        an_account_that_nothing_is_kept_of_is_sent_none
+        whoever_wants_no_notices_is_sent_none_until_they_want_them_again
+        a_deleted_account_leaves_no_wish_to_the_next_of_its_name;
     purge:
         what_has_expired_is_purged_and_the_rest_stays
         a_grant_without_xmpp_scope_goes_with_its_last_token

@@ -22,10 +22,21 @@ pub struct AccountPage {
     pub browsers: Vec<BrowserView>,
     /// What happened lately, newest first.
     pub events: Vec<EventView>,
+    /// Whether the account is told what happens to it, over XMPP; none where nobody is.
+    pub notices: Option<NoticesView>,
     /// Logs this browser out.
     pub log_out: FormView,
     /// Logs out all `others`, or `all`, by its field `which`.
     pub log_out_all: FormView,
+}
+
+/// The switch for messages about the account.
+#[derive(Clone, Debug, Serialize)]
+pub struct NoticesView {
+    /// Whether they are sent now.
+    pub wanted: bool,
+    /// Switches them by its field `wanted`, `yes` or `no`.
+    pub form: FormView,
 }
 
 /// The page that asks whether an app, or every app, is to lose its access.
@@ -156,14 +167,22 @@ pub enum Done {
     /// All others were.
     #[serde(rename = "account-done-browsers")]
     BrowsersLoggedOut,
+    /// The account is told what happens to it.
+    #[serde(rename = "account-done-notices-on")]
+    NoticesOn,
+    /// It is not.
+    #[serde(rename = "account-done-notices-off")]
+    NoticesOff,
 }
 
 impl Done {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 6] = [
         Self::AppRevoked,
         Self::AllRevoked,
         Self::BrowserLoggedOut,
         Self::BrowsersLoggedOut,
+        Self::NoticesOn,
+        Self::NoticesOff,
     ];
 
     /// A word for the page's address.
@@ -173,6 +192,8 @@ impl Done {
             Self::AllRevoked => "apps",
             Self::BrowserLoggedOut => "browser",
             Self::BrowsersLoggedOut => "browsers",
+            Self::NoticesOn => "notices",
+            Self::NoticesOff => "no-notices",
         }
     }
 
@@ -274,6 +295,7 @@ pub(super) struct AccountContext<'a> {
     revoke_all: &'a str,
     browsers: &'a [BrowserView],
     events: &'a [EventView],
+    notices: Option<&'a NoticesView>,
     log_out: &'a FormView,
     log_out_all: &'a FormView,
 }
@@ -324,6 +346,7 @@ impl AccountPage {
             revoke_all: self.revoke_all,
             browsers: &self.browsers,
             events: &self.events,
+            notices: self.notices.as_ref(),
             log_out: &self.log_out,
             log_out_all: &self.log_out_all,
         }

@@ -5,8 +5,8 @@ use super::{
     AccountPage, AppView, BackLink, BrowserView, ClientKind, ClientMetadata, ClientView, CodePage,
     ConsentPage, DeviceDonePage, DeviceError, DevicePage, DeviceView, Done, ErrorLink, ErrorPage,
     ErrorTitle, EventView, FormView, LinkText, LoggedOutPage, LoginError, LoginNotice, LoginPage,
-    LogoutPage, MissingField, Moment, RevokePage, ScopeView, SendPage, SendsTo, SwitchAccount,
-    browser_name,
+    LogoutPage, MissingField, Moment, NoticesView, RevokePage, ScopeView, SendPage, SendsTo,
+    SwitchAccount, browser_name,
 };
 use crate::clock::Timestamp;
 use crate::model::{EndReason, Event, EventKind, KeptEvent};
@@ -318,6 +318,7 @@ pub(super) fn account() -> Vec<AccountPage> {
         revoke_all: "/account/apps",
         browsers: vec![browser("", 0, false)],
         events: Vec::new(),
+        notices: None,
         log_out: form("/account/logout"),
         log_out_all: form("/account/browsers"),
     };
@@ -333,6 +334,10 @@ pub(super) fn account() -> Vec<AccountPage> {
             browser("Linux", 7200, true),
         ],
         events: events(),
+        notices: Some(NoticesView {
+            wanted: done != Done::NoticesOff,
+            form: form("/account/notices"),
+        }),
         ..bare.clone()
     };
     let done = [
@@ -340,6 +345,8 @@ pub(super) fn account() -> Vec<AccountPage> {
         Done::AllRevoked,
         Done::BrowserLoggedOut,
         Done::BrowsersLoggedOut,
+        Done::NoticesOn,
+        Done::NoticesOff,
     ];
     done.map(full).into_iter().chain([bare.clone()]).collect()
 }

@@ -324,6 +324,7 @@ fn every_text_that_a_template_names_exists_and_every_text_is_used() {
         include_str!("consent.rs"),
         include_str!("device.rs"),
         include_str!("notices.rs"),
+        include_str!("../notices.rs"),
         include_str!("../pages.rs"),
     ] {
         code.push_str(source);

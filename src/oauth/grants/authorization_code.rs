@@ -42,7 +42,7 @@ pub(in crate::oauth) async fn authorization_code(
         client_name: client.metadata.client_name.clone(),
         scopes: record.scopes.clone(),
         created_at: now,
-        auth_time: record.auth_time,
+        auth_time: Some(record.auth_time),
         nonce: record.nonce,
         id_token_claims: record.id_token_claims,
         generation: record.generation,

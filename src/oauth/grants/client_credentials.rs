@@ -37,7 +37,7 @@ pub(in crate::oauth) async fn client_credentials(
         granted_from: None,
         last_used_at: now,
         last_used_from: None,
-        auth_time: now,
+        auth_time: Some(now),
         nonce: None,
         id_token_claims: ClaimSet::default(),
         generation: None,

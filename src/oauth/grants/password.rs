@@ -55,7 +55,7 @@ pub(in crate::oauth) async fn password(
         granted_from: provider.kept(caller.from),
         last_used_at: now,
         last_used_from: None,
-        auth_time: now,
+        auth_time: Some(now),
         nonce: None,
         id_token_claims: ClaimSet::default(),
         generation: proved.generation.clone(),

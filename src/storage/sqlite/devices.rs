@@ -98,7 +98,7 @@ pub(super) fn approve(
             approval.account.domain().as_str(),
             rows::localpart(&approval.account),
             approval.scopes.to_string(),
-            approval.auth_time.as_unix(),
+            approval.auth_time.map(Timestamp::as_unix),
             approval.generation.as_ref().map(Generation::as_str),
             approval.granted_from.map(|from| from.to_string()),
         ),
@@ -219,7 +219,7 @@ fn device(row: &Row<'_>) -> Result<DeviceCode> {
                 grant_id: GrantId::new(rows::text(row, 7)?),
                 account: rows::account(row, 8)?,
                 scopes: rows::scopes(row, 10)?,
-                auth_time: rows::moment(row, 11)?,
+                auth_time: rows::moment_if_any(row, 11)?,
                 generation: rows::generation(row, 12)?,
                 granted_from: rows::address(row, 13)?,
             };

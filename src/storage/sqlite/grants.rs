@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jid::{BareJid, DomainPart};
 use rusqlite::{Connection, Row};
 
-use super::{clients, devices, events, rows, sessions, tokens};
+use super::{clients, devices, events, notices, rows, sessions, tokens};
 use crate::clock::Timestamp;
 use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId, Pair, ScopeSet};
 use crate::secrets::TokenHash;
@@ -94,7 +94,7 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
             &grant.client_name,
             grant.scopes.to_string(),
             grant.created_at.as_unix(),
-            grant.auth_time.as_unix(),
+            grant.auth_time.map_or(rows::UNKNOWN, Timestamp::as_unix),
             &grant.nonce,
             grant.generation.as_ref().map(Generation::as_str),
             grant.ended.map(|(at, _)| at.as_unix()),
@@ -199,6 +199,7 @@ pub(super) fn end_account(
     sessions::end_account(db, host, localpart, unless)?;
     if reason == EndReason::AccountDeleted {
         events::forget_account(db, account)?;
+        notices::forget_account(db, account)?;
     }
     end_of_account(db, account, unless, reason, now)
 }

@@ -64,6 +64,14 @@ pub(super) fn moment_if_any(row: &Row<'_>, at: usize) -> Result<Option<Timestamp
     Ok(row.get::<_, Option<i64>>(at)?.map(Timestamp::from_unix))
 }
 
+/// Stands for a moment that is not known, in a column that must hold one.
+pub(super) const UNKNOWN: i64 = 0;
+
+/// A moment that may be [`UNKNOWN`].
+pub(super) fn moment_if_known(row: &Row<'_>, at: usize) -> Result<Option<Timestamp>> {
+    Ok(Some(moment(row, at)?).filter(|moment| moment.as_unix() != UNKNOWN))
+}
+
 /// A hash that may be missing.
 pub(super) fn hash_if_any(row: &Row<'_>, at: usize) -> Result<Option<TokenHash>> {
     Ok(row
@@ -151,7 +159,7 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
         client_name: row.get(4)?,
         scopes: scopes(row, 5)?,
         created_at: moment(row, 6)?,
-        auth_time: moment(row, 7)?,
+        auth_time: moment_if_known(row, 7)?,
         nonce: row.get(8)?,
         id_token_claims: claims(row, 15)?,
         generation: generation(row, 9)?,

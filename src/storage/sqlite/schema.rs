@@ -26,7 +26,15 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 6] = [VERSION_1, VERSION_2, DEVICE_CODES, CLIENTS, CLAIMS, DPOP];
+const MIGRATIONS: [&str; 7] = [
+    VERSION_1,
+    VERSION_2,
+    DEVICE_CODES,
+    CLIENTS,
+    CLAIMS,
+    DPOP,
+    NOTICES,
+];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
 /// together. `gone_at` is when a row has served its purpose and may be purged; `NULL` for not yet.
@@ -223,6 +231,26 @@ const DPOP: &str = "
 ALTER TABLE codes ADD COLUMN dpop_jkt TEXT;
 ALTER TABLE grants ADD COLUMN access_jkt TEXT;
 ALTER TABLE refresh_tokens ADD COLUMN jkt TEXT;
+";
+
+/// How often an account was told of something on the last day that it was; and who wants to be told of
+/// nothing.
+const NOTICES: &str = "
+CREATE TABLE notices (
+    no INTEGER PRIMARY KEY,
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    UNIQUE (host, localpart, kind)
+) STRICT;
+CREATE INDEX notices_by_day ON notices (day);
+CREATE TABLE unnoticed (
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    PRIMARY KEY (host, localpart)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens or makes the file, for the one connection that writes.

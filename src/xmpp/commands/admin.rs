@@ -3,7 +3,7 @@
 use tracing::info;
 
 use super::xml::{self, Asking, Field, Report, Table};
-use super::{Next, Step, failed, plural};
+use super::{Kept, Next, Step, failed, plural};
 use crate::model::{ClientId, EndReason};
 use crate::oauth::granted::{GrantFilter, Granted};
 use crate::xmpp::fault::Fault;
@@ -23,7 +23,7 @@ fn search(title: &'static str, instructions: &str) -> Next {
         ],
         is_last: false,
     };
-    Next::Ask(asking, Vec::new())
+    Next::Ask(asking, Kept::default())
 }
 
 /// What the search form asks for, and whether it leaves anything out.
@@ -107,13 +107,16 @@ pub(super) async fn revoke(step: &Step<'_>) -> Result<Next, Fault> {
                 fields: vec![Field::Tick("confirm", "Take it back")],
                 is_last: true,
             };
-            let kept = granted.into_iter().map(|one| one.grant.id).collect();
+            let kept = Kept {
+                grants: granted.into_iter().map(|one| one.grant.id).collect(),
+                ..Kept::default()
+            };
             Ok(Next::Ask(asking, kept))
         }
         _ if !step.filled.is_ticked("confirm") => Ok(Next::Done(Report::note("Nothing was done."))),
         _ => {
             let (provider, mut count) = (&step.asked.provider, 0);
-            for id in &step.kept {
+            for id in &step.kept.grants {
                 let ended = provider.end_grant(id, EndReason::OperatorRevoked).await;
                 count += usize::from(ended.map_err(|error| failed(&error))?);
             }
@@ -133,7 +136,7 @@ pub(super) async fn rotate_keys(step: &Step<'_>) -> Result<Next, Fault> {
             fields: vec![Field::Tick("confirm", "Make new keys")],
             is_last: true,
         };
-        return Ok(Next::Ask(asking, Vec::new()));
+        return Ok(Next::Ask(asking, Kept::default()));
     }
     if !step.filled.is_ticked("confirm") {
         return Ok(Next::Done(Report::note("Nothing was done.")));

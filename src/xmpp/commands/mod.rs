@@ -4,6 +4,7 @@
 //! less than the whole account. What is granted and how it ends is for `oauth`.
 
 mod admin;
+mod device;
 mod own;
 mod stages;
 mod xml;
@@ -13,13 +14,13 @@ use jid::{BareJid, FullJid};
 pub(super) use stages::Stages;
 pub(super) use xml::NS;
 
-use self::stages::Stage;
+use self::stages::{Kept, Stage};
 use self::xml::{Action, Asking, Filled, Order, Report};
 use super::cam::failed;
 use super::fault::{self, Fault};
 use super::handlers::Asked;
 use super::iq::{Answer, Request};
-use crate::model::GrantId;
+use crate::model::GrantType;
 
 /// What can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub(super) enum Command {
     Apps,
     RevokeApps,
     RevokeAllApps,
+    AnswerDevice,
     ListGrants,
     RevokeGrants,
     RotateKeys,
@@ -34,10 +36,11 @@ pub(super) enum Command {
 }
 
 impl Command {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Apps,
         Self::RevokeApps,
         Self::RevokeAllApps,
+        Self::AnswerDevice,
         Self::ListGrants,
         Self::RevokeGrants,
         Self::RotateKeys,
@@ -50,6 +53,7 @@ impl Command {
             Self::Apps => "urn:xmpp-oauth:command:0#apps",
             Self::RevokeApps => "urn:xmpp-oauth:command:0#revoke-apps",
             Self::RevokeAllApps => "urn:xmpp-oauth:command:0#revoke-all-apps",
+            Self::AnswerDevice => "urn:xmpp-oauth:command:0#answer-device",
             Self::ListGrants => "urn:xmpp-oauth:command:0#list-grants",
             Self::RevokeGrants => "urn:xmpp-oauth:command:0#revoke-grants",
             Self::RotateKeys => "urn:xmpp-oauth:command:0#rotate-keys",
@@ -63,6 +67,7 @@ impl Command {
             Self::Apps => "Apps with access to your account",
             Self::RevokeApps => "Take back an app's access",
             Self::RevokeAllApps => "Take back the access of all apps",
+            Self::AnswerDevice => "Connect a device",
             Self::ListGrants => "List access of users, of an app, of all",
             Self::RevokeGrants => "Take back access of a user or an app",
             Self::RotateKeys => "Sign with a new key",
@@ -71,7 +76,10 @@ impl Command {
     }
 
     const fn is_for_admins(self) -> bool {
-        !matches!(self, Self::Apps | Self::RevokeApps | Self::RevokeAllApps)
+        !matches!(
+            self,
+            Self::Apps | Self::RevokeApps | Self::RevokeAllApps | Self::AnswerDevice
+        )
     }
 
     /// The command of a node.
@@ -85,6 +93,7 @@ pub(super) struct Asker {
     session: FullJid,
     account: BareJid,
     is_admin: bool,
+    has_devices: bool,
 }
 
 impl Asker {
@@ -99,13 +108,17 @@ impl Asker {
         let account = session.to_bare();
         (is_served && account.node().is_some()).then(|| Self {
             is_admin: xmpp.admins.contains(&account),
+            has_devices: asked.provider.config().flows.allows(GrantType::DeviceCode),
             session,
             account,
         })
     }
 
     fn may(&self, command: Command) -> bool {
-        self.is_admin || !command.is_for_admins()
+        match command {
+            Command::AnswerDevice => self.has_devices,
+            _ => self.is_admin || !command.is_for_admins(),
+        }
     }
 
     /// What this asker may do.
@@ -119,7 +132,7 @@ impl Asker {
 /// How a command goes on.
 enum Next {
     /// The asker fills in a form; `kept` is what it was about.
-    Ask(Asking, Vec<GrantId>),
+    Ask(Asking, Kept),
     Done(Report),
 }
 
@@ -130,7 +143,7 @@ struct Step<'a> {
     /// 0 is the beginning.
     number: u8,
     filled: Filled,
-    kept: Vec<GrantId>,
+    kept: Kept,
 }
 
 /// Carries a command on.
@@ -143,7 +156,9 @@ pub(super) async fn execute(asked: Asked, request: Request) -> Answer {
         return Err(fault::not_found("there is no such command"));
     };
     if !asker.may(command) {
-        return Err(fault::forbidden("this is for the operator's admins"));
+        return Err(fault::forbidden(
+            "this is for the operator's admins, or switched off",
+        ));
     }
     let now = asked.provider.now();
     let stage = match &order.session {
@@ -158,7 +173,7 @@ pub(super) async fn execute(asked: Asked, request: Request) -> Answer {
     let (number, kept) = match (order.action, stage) {
         (Action::Cancel, Some(_)) => return Ok(Some(order.canceled())),
         (Action::Go, Some(stage)) => (stage.number, stage.kept),
-        (Action::Go, None) => (0, Vec::new()),
+        (Action::Go, None) => (0, Kept::default()),
         (Action::Cancel | Action::Back, _) => return Err(xml::bad_action()),
     };
     let step = Step {
@@ -190,6 +205,7 @@ impl Step<'_> {
             Command::Apps => own::apps(&self).await,
             Command::RevokeApps => own::revoke_apps(&self).await,
             Command::RevokeAllApps => own::revoke_all(&self).await,
+            Command::AnswerDevice => device::answer(&self).await,
             Command::ListGrants => admin::list(&self).await,
             Command::RevokeGrants => admin::revoke(&self).await,
             Command::RotateKeys => admin::rotate_keys(&self).await,

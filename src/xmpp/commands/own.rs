@@ -1,7 +1,7 @@
 //! An account's own apps.
 
 use super::xml::{self, Asking, Field, Report, Table};
-use super::{Next, Step, failed, plural};
+use super::{Kept, Next, Step, failed, plural};
 use crate::model::GrantId;
 use crate::oauth::granted::Granted;
 use crate::xmpp::fault::Fault;
@@ -78,7 +78,7 @@ pub(super) async fn revoke_apps(step: &Step<'_>) -> Result<Next, Fault> {
             )],
             is_last: true,
         };
-        return Ok(Next::Ask(asking, Vec::new()));
+        return Ok(Next::Ask(asking, Kept::default()));
     }
     let chosen = step.filled.all("apps");
     if chosen.is_empty() {
@@ -108,7 +108,7 @@ pub(super) async fn revoke_all(step: &Step<'_>) -> Result<Next, Fault> {
             fields: vec![Field::Tick("confirm", "Take it all back")],
             is_last: true,
         };
-        return Ok(Next::Ask(asking, Vec::new()));
+        return Ok(Next::Ask(asking, Kept::default()));
     }
     if !step.filled.is_ticked("confirm") {
         return Ok(Next::Done(Report::note("Nothing was done.")));

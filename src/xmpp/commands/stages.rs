@@ -8,7 +8,7 @@ use jid::FullJid;
 
 use super::Command;
 use crate::clock::Timestamp;
-use crate::model::GrantId;
+use crate::model::{GrantId, ScopeSet};
 use crate::secrets::{Random, random_text};
 
 /// How long somebody may think.
@@ -17,6 +17,14 @@ const LIFE: Duration = Duration::from_secs(600);
 const MOST: usize = 512;
 const MOST_OF_ACCOUNT: usize = 4;
 
+/// What a form was about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    pub(super) grants: Vec<GrantId>,
+    /// A device's code, and what would be allowed.
+    pub(super) device: Option<(String, ScopeSet)>,
+}
+
 /// A command that waits.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -24,7 +32,7 @@ pub(super) struct Stage {
     pub(super) session: FullJid,
     /// The step that comes next.
     pub(super) number: u8,
-    pub(super) kept: Vec<GrantId>,
+    pub(super) kept: Kept,
     pub(super) since: Timestamp,
 }
 
@@ -99,7 +107,7 @@ mod tests {
             command: Command::RevokeApps,
             session: session.parse().unwrap(),
             number: 1,
-            kept: Vec::new(),
+            kept: Kept::default(),
             since: Timestamp::from_unix(1000),
         }
     }

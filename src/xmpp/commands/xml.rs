@@ -141,6 +141,8 @@ pub(super) enum Field {
     Text(&'static str, &'static str),
     Address(&'static str, &'static str),
     Tick(&'static str, &'static str),
+    /// One of these: value and label. None is chosen beforehand.
+    One(&'static str, &'static str, Vec<(String, String)>),
     /// Several of these: value and label.
     Several(&'static str, &'static str, Vec<(String, String)>),
 }
@@ -151,6 +153,7 @@ impl Field {
             Self::Text(var, label) => (var, label, "text-single"),
             Self::Address(var, label) => (var, label, "jid-single"),
             Self::Tick(var, label) => (var, label, "boolean"),
+            Self::One(var, label, _) => (var, label, "list-single"),
             Self::Several(var, label, _) => (var, label, "list-multi"),
         };
         let names = [
@@ -159,7 +162,7 @@ impl Field {
             (xml_ncname!("label"), *label),
         ];
         let mut field = data("field", &names);
-        if let Self::Several(_, _, options) = self {
+        if let Self::One(_, _, options) | Self::Several(_, _, options) = self {
             for (value, label) in options {
                 let option = data("option", &[(xml_ncname!("label"), label)]);
                 field = field.append(option.append(text("value", value)));

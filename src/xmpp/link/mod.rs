@@ -226,6 +226,19 @@ impl Link {
             .clone()
     }
 
+    /// Sends a stanza that nobody answers, or drops it: while the link is down, and while the server does
+    /// not read.
+    pub(crate) fn send(&self, stanza: Element) -> Result<(), Unavailable> {
+        let connection = self.current().ok_or(Unavailable::LinkDown)?;
+        connection
+            .ordinary
+            .try_send(stanza)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
+                mpsc::error::TrySendError::Closed(_) => Unavailable::LinkDown,
+            })
+    }
+
     /// How many of our questions the server has not answered yet.
     pub(crate) fn pending(&self) -> usize {
         self.current().map_or(0, |current| current.pending.count())

@@ -45,6 +45,7 @@ modules:
   mod_configure: {{}}
   mod_disco: {{}}
   mod_mam: {{}}
+  mod_offline: {{}}
   mod_muc: {{host: {ROOMS}, access_admin: configure}}
   mod_ping: {{}}
   mod_roster: {{}}
