@@ -45,6 +45,10 @@ struct Requested {
     userinfo_encrypted_response_enc: Option<Value>,
     request_object_encryption_alg: Option<Value>,
     request_object_encryption_enc: Option<Value>,
+    require_signed_request_object: Option<Value>,
+    tls_client_certificate_bound_access_tokens: Option<Value>,
+    dpop_bound_access_tokens: Option<Value>,
+    backchannel_logout_uri: Option<Value>,
     contacts: Option<Vec<String>>,
     software_id: Option<String>,
     software_version: Option<String>,
@@ -165,7 +169,7 @@ fn check_not_supported(requested: &Requested) -> Result<(), OauthError> {
     let is_asked = |value: &Option<Value>| {
         value
             .as_ref()
-            .is_some_and(|value| !value.is_null() && value != "none")
+            .is_some_and(|value| !value.is_null() && value != "none" && value != false)
     };
     for (field, value) in [
         (
@@ -196,6 +200,19 @@ fn check_not_supported(requested: &Requested) -> Result<(), OauthError> {
             "request_object_encryption_enc",
             &requested.request_object_encryption_enc,
         ),
+        (
+            "require_signed_request_object",
+            &requested.require_signed_request_object,
+        ),
+        (
+            "tls_client_certificate_bound_access_tokens",
+            &requested.tls_client_certificate_bound_access_tokens,
+        ),
+        (
+            "dpop_bound_access_tokens",
+            &requested.dpop_bound_access_tokens,
+        ),
+        ("backchannel_logout_uri", &requested.backchannel_logout_uri),
     ] {
         if is_asked(value) {
             return Err(invalid(format!("{field} is not supported: leave it out")));

@@ -24,8 +24,8 @@ const URN: &str = "urn:ietf:params:oauth:request_uri:";
 const PUSHED_FOR: Duration = Duration::from_secs(90);
 /// How long a person may take from there.
 const VOUCHED_FOR: Duration = Duration::from_secs(3600);
-/// The longest request that goes through an address later on.
-const LONGEST: usize = 12 * 1024;
+/// The longest request that goes through an address later on, encoded and vouched for.
+const LONGEST: usize = 14 * 1024;
 /// What all pushed requests may take together, in bytes, and how many one client may have open.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 const MOST_OF_CLIENT: usize = 500;
@@ -131,12 +131,7 @@ impl Provider {
         }
         pairs.retain(|(name, _)| name != "client_id");
         pairs.push(("client_id".to_owned(), client.id.to_string()));
-        let bytes = pairs.iter().map(|(n, v)| n.len() + v.len()).sum();
-        if bytes > LONGEST {
-            return Err(OauthError::invalid_request(format!(
-                "the request is longer than {LONGEST} bytes"
-            )));
-        }
+        let bytes = self.vouch(pairs.clone(), Origin::Pushed)?.len();
         let checked = self
             .check_settled(pairs.clone(), Some(Origin::Pushed))
             .await;
@@ -187,7 +182,7 @@ impl Provider {
                 (self.open_request_object(&client, request)?, Origin::Signed)
             }
         };
-        Ok(Some(self.vouch(inner, origin)))
+        self.vouch(inner, origin).map(Some)
     }
 
     /// The parameters of a request object (RFC 9101 §6), which the client has signed with a key that it
@@ -223,12 +218,18 @@ impl Provider {
     }
 
     /// The request as a query that comes back to us unchanged, but for what a login has met.
-    fn vouch(&self, mut pairs: Pairs, origin: Origin) -> String {
+    fn vouch(&self, mut pairs: Pairs, origin: Origin) -> Result<String, OauthError> {
         pairs.retain(|(name, _)| name != VOUCHED);
         let until = self.now() + VOUCHED_FOR;
         let word = self.vouching_word(&pairs, origin, until);
         pairs.push((VOUCHED.to_owned(), word));
-        Serializer::new(String::new()).extend_pairs(pairs).finish()
+        let query = Serializer::new(String::new()).extend_pairs(pairs).finish();
+        match query.len() > LONGEST {
+            true => Err(OauthError::invalid_request(format!(
+                "the request is longer than {LONGEST} bytes, as it stands in an address"
+            ))),
+            false => Ok(query),
+        }
     }
 
     fn vouching_word(&self, pairs: &Pairs, origin: Origin, until: Timestamp) -> String {

@@ -240,3 +240,19 @@ async fn a_request_object_must_be_signed_by_its_client_for_us_and_just_now() {
     header.typ = Some("client-authentication+jwt".to_owned());
     refused(key.sign_as(&header, &claims)).await;
 }
+
+#[tokio::test]
+async fn what_would_make_too_long_an_address_is_refused_when_it_is_pushed() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    // each of them is three bytes in an address
+    let answer = push(&world, &app, &[("login_hint", &"{".repeat(6000))]).await;
+    assert_error(&answer, 400, "invalid_request");
+    let answer = push(&world, &app, &[("login_hint", &"{".repeat(3000))]).await;
+    let uri = answer.json()["request_uri"].as_str().unwrap().to_owned();
+    let mut browser = Http::new();
+    let fields = [("client_id", app.id.as_str()), ("request_uri", &uri)];
+    let first = browser.get(&url(&world, &fields)).await;
+    let page = browser.get(&world.url(first.location())).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+}
