@@ -31,7 +31,7 @@ const MOST_BYTES: usize = 32 * 1024 * 1024;
 const MOST_OF_CLIENT: usize = 500;
 
 /// The parameter that says that we vouch for the others.
-const VOUCHED: &str = "vouched";
+pub const VOUCHED: &str = "vouched";
 
 type Pairs = Vec<(String, String)>;
 
@@ -133,7 +133,7 @@ impl Provider {
         pairs.push(("client_id".to_owned(), client.id.to_string()));
         let bytes = self.vouch(pairs.clone(), Origin::Pushed)?.len();
         let checked = self
-            .check_settled(pairs.clone(), Some(Origin::Pushed))
+            .check_settled(pairs.clone(), Ok(Some((Origin::Pushed, self.now()))))
             .await;
         checked.map_err(|refusal| match refusal {
             Refusal::Page(error) | Refusal::Client(_, error) => error,
@@ -217,11 +217,10 @@ impl Provider {
         parameters(claims).map_err(wrong)
     }
 
-    /// The request as a query that comes back to us unchanged, but for what a login has met.
+    /// The request as a query that comes back to us unchanged.
     fn vouch(&self, mut pairs: Pairs, origin: Origin) -> Result<String, OauthError> {
         pairs.retain(|(name, _)| name != VOUCHED);
-        let until = self.now() + VOUCHED_FOR;
-        let word = self.vouching_word(&pairs, origin, until);
+        let word = self.vouching_word(&pairs, origin, self.now());
         pairs.push((VOUCHED.to_owned(), word));
         let query = Serializer::new(String::new()).extend_pairs(pairs).finish();
         match query.len() > LONGEST {
@@ -232,30 +231,40 @@ impl Provider {
         }
     }
 
-    fn vouching_word(&self, pairs: &Pairs, origin: Origin, until: Timestamp) -> String {
-        let until = until.as_unix().to_string();
-        let mut parts: Vec<&[u8]> = vec![b"vouched", origin.as_str().as_bytes(), until.as_bytes()];
+    fn vouching_word(&self, pairs: &Pairs, origin: Origin, at: Timestamp) -> String {
+        let at = at.as_unix().to_string();
+        let mut parts: Vec<&[u8]> = vec![b"vouched at", origin.as_str().as_bytes(), at.as_bytes()];
         for (name, value) in pairs {
-            // a login that was asked for has been given: these change on the way
-            if ![VOUCHED, "prompt", "max_age"].contains(&name.as_str()) {
+            if name != VOUCHED {
                 parts.extend([name.as_bytes(), value.as_bytes()]);
             }
         }
         let mac = mac_text(&self.form_key, &parts);
-        format!("{}.{until}.{mac}", origin.as_str())
+        format!("{}.{at}.{mac}", origin.as_str())
     }
 
-    /// How the request came, if we vouch for it.
-    pub(super) fn vouched(&self, pairs: &Pairs) -> Option<Origin> {
-        let (_, word) = pairs.iter().find(|(name, _)| name == VOUCHED)?;
+    /// How the request came, and since when we vouch for it; `None` for an ordinary one.
+    ///
+    /// # Errors
+    /// We do not vouch for what it is now, or no more.
+    pub(super) fn vouched(&self, pairs: &Pairs) -> Result<Option<(Origin, Timestamp)>, OauthError> {
+        let Some((_, word)) = pairs.iter().find(|(name, _)| name == VOUCHED) else {
+            return Ok(None);
+        };
         let mut parts = word.split('.');
-        let name = parts.next()?;
         let origin = [Origin::Pushed, Origin::Signed]
             .into_iter()
-            .find(|origin| origin.as_str() == name)?;
-        let until = Timestamp::from_unix(parts.next()?.parse().ok()?);
-        let expected = self.vouching_word(pairs, origin, until);
-        (same(&expected, word) && until > self.now()).then_some(origin)
+            .find(|origin| parts.clone().next() == Some(origin.as_str()));
+        let at = parts.nth(1).and_then(|at| at.parse().ok());
+        let read = origin.zip(at.map(Timestamp::from_unix));
+        let is_good = |&(origin, at): &(Origin, Timestamp)| {
+            same(&self.vouching_word(pairs, origin, at), word) && at + VOUCHED_FOR > self.now()
+        };
+        read.filter(is_good).map(Some).ok_or_else(|| {
+            OauthError::invalid_request(
+                "the request was changed on the way or has grown too old: go back to the app and start again",
+            )
+        })
     }
 }
 

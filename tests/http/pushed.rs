@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 use xmpp_oauth::secrets::sha256_text;
 
-use crate::answers::{assert_error, parameter};
+use crate::answers::{assert_error, parameter, redirect};
 use crate::client::{Answer, Http};
 use crate::client_keys::ClientKey;
 use crate::flows::{App, VERIFIER};
@@ -255,4 +255,51 @@ async fn what_would_make_too_long_an_address_is_refused_when_it_is_pushed() {
     let first = browser.get(&url(&world, &fields)).await;
     let page = browser.get(&world.url(first.location())).await;
     assert_eq!(page.status, 200, "{}", page.text());
+}
+
+#[tokio::test]
+async fn a_login_that_was_demanded_beforehand_cannot_be_cut_out_on_the_way() {
+    let (world, key) = (World::new().await, ClientKey::new());
+    let (app, mut claims) = signer(&world, &key).await;
+    let mut browser = Http::new();
+    // logged in, and the app let in, before
+    let known = world.authorize_url(&app, &[("scope", "openid")]);
+    world.consent(&mut browser, &known).await;
+    let wants_password = |page: &Answer| page.text().contains(r#"name="password""#);
+    for (name, value) in [
+        ("prompt", "login"),
+        ("prompt", "select_account"),
+        ("max_age", "0"),
+    ] {
+        world.wait(1);
+        let demand = [(name, value)];
+        let pushed = push(&world, &app, &demand).await.json();
+        let uri = pushed["request_uri"].as_str().unwrap();
+        let mut asked = claims.clone();
+        asked[name] = value.into();
+        let object = key.sign(&asked);
+        for (how, what) in [("request_uri", uri), ("request", &object)] {
+            world.wait(1);
+            let fields = [("client_id", app.id.as_str()), (how, what)];
+            let first = browser.get(&url(&world, &fields)).await;
+            let on = world.url(first.location());
+            let cut = on.replace(&format!("{name}={value}"), "x=y");
+            assert_ne!(cut, on);
+            let to = redirect(&browser.get(&cut).await);
+            assert_eq!(parameter(&to, "error").as_deref(), Some("invalid_request"));
+            // and asked for once it is enough
+            assert!(wants_password(&browser.get(&on).await), "{how} {name}");
+            let to = world.consent(&mut browser, &on).await;
+            assert!(parameter(&to, "code").is_some(), "{how} {name}: {to}");
+        }
+    }
+    claims["prompt"] = "login".into();
+    let fields = [
+        ("client_id", app.id.as_str()),
+        ("request", &key.sign(&claims)),
+    ];
+    let first = browser.get(&url(&world, &fields)).await;
+    world.wait(3600);
+    let late = browser.get(&world.url(first.location())).await;
+    assert_eq!(world.error_told(&late), "invalid_request");
 }
