@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 use super::answer::{Refused, bearer_error, json_answer};
 use super::request::{Peer, basic, bearer, client_address, form, form_pairs, params};
 use super::{Shared, Web};
+use crate::limits::address_key;
 use crate::oauth::Params;
 use crate::oauth::clients::Credentials;
 
@@ -76,13 +77,15 @@ pub(super) async fn introspect(
 /// POST /oauth2/par
 pub(super) async fn push(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
     let basic = basic(&headers)?;
     let pairs = form_pairs(&web, &headers, body).await?;
     let credentials = Credentials::new(basic, &params(pairs.clone())?);
-    Ok(match web.provider.push(pairs, &credentials).await {
+    let from = address_key(client_address(&web, peer, &headers));
+    Ok(match web.provider.push(pairs, &credentials, from).await {
         Ok(answer) => json_answer(StatusCode::CREATED, &answer),
         Err(error) => error.into_response(),
     })

@@ -15,6 +15,7 @@ use super::clients::Credentials;
 use super::{ErrorCode, OauthError, Params, Provider};
 use crate::clock::Timestamp;
 use crate::keys::client::{self, Algorithms};
+use crate::limits::{AddressKey, Brake};
 use crate::model::{Client, ClientId};
 use crate::secrets::{TokenHash, mac_text, random_text, same};
 
@@ -26,9 +27,14 @@ const PUSHED_FOR: Duration = Duration::from_secs(90);
 const VOUCHED_FOR: Duration = Duration::from_secs(3600);
 /// The longest request that goes through an address later on, encoded and vouched for.
 const LONGEST: usize = 14 * 1024;
-/// What all pushed requests may take together, in bytes, and how many one client may have open.
+/// What all pushed requests may take together, in bytes, and how many one client that proves who it is
+/// may have open. Anybody can push in the name of one that does not: its pushes count by address alone.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 const MOST_OF_CLIENT: usize = 500;
+/// How many an address may push in a row, and how soon another: no more than a fifth of what fits, so that
+/// none takes the place of all, and enough for a website that pushes for all its people.
+const PUSHES_IN_A_ROW: u32 = 200;
+const PUSH_EACH: Duration = Duration::from_millis(500);
 
 /// The parameter that says that we vouch for the others.
 pub const VOUCHED: &str = "vouched";
@@ -67,18 +73,35 @@ struct Waiting {
 
 /// The pushed requests that no browser has brought yet. They are short-lived: a restart forgets them, and
 /// the client pushes again.
-#[derive(Default)]
-pub(super) struct PushedRequests(Mutex<HashMap<TokenHash, Waiting>>);
+pub(super) struct PushedRequests {
+    waiting: Mutex<HashMap<TokenHash, Waiting>>,
+    from_address: Brake<AddressKey>,
+}
+
+impl Default for PushedRequests {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            from_address: Brake::new(PUSHES_IN_A_ROW, PUSH_EACH),
+        }
+    }
+}
 
 impl PushedRequests {
-    fn put(&self, uri: &str, waiting: Waiting, now: Timestamp) -> Result<(), OauthError> {
+    fn put(
+        &self,
+        uri: &str,
+        waiting: Waiting,
+        is_confidential: bool,
+        now: Timestamp,
+    ) -> Result<(), OauthError> {
         let full = |why| Err(OauthError::new(ErrorCode::TemporarilyUnavailable, why));
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, waiting| waiting.expires_at > now);
         let own = all
             .values()
             .filter(|other| other.client_id == waiting.client_id);
-        if own.count() >= MOST_OF_CLIENT {
+        if is_confidential && own.count() >= MOST_OF_CLIENT {
             return full("this client has very many pushed requests open; try again in a minute");
         }
         let bytes: usize = all.values().map(|waiting| waiting.bytes).sum();
@@ -91,7 +114,7 @@ impl PushedRequests {
 
     /// RFC 9126 §4: each is good once. Another client's stays.
     fn take(&self, uri: &str, client_id: &str, now: Timestamp) -> Option<Pairs> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let hash = TokenHash::of(uri);
         let is_good = all.get(&hash).is_some_and(|waiting| {
             waiting.client_id.as_str() == client_id && waiting.expires_at > now
@@ -109,8 +132,14 @@ impl Provider {
         &self,
         pairs: Vec<(String, String)>,
         credentials: &Credentials,
+        from: AddressKey,
     ) -> Result<Pushed, OauthError> {
         let client = self.authenticate_client(credentials).await?;
+        self.pushed
+            .from_address
+            .take(&from, self.now())
+            .inspect_err(|_| self.counts.pushes_per_address.inc())
+            .map_err(|wait| OauthError::too_many(wait, "too many requests were pushed"))?;
         let mut pairs: Pairs = pairs
             .into_iter()
             .filter(|(name, _)| !Credentials::FIELDS.contains(&name.as_str()) && name != VOUCHED)
@@ -146,7 +175,10 @@ impl Provider {
             bytes,
             expires_at: now + PUSHED_FOR,
         };
-        self.pushed.put(&uri, waiting, now)?;
+        let is_confidential = client.metadata.is_confidential();
+        self.pushed
+            .put(&uri, waiting, is_confidential, now)
+            .inspect_err(|_| self.counts.pushes_waiting.inc())?;
         Ok(Pushed {
             request_uri: uri,
             expires_in: PUSHED_FOR.as_secs(),

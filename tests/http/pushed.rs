@@ -30,6 +30,10 @@ fn request(app: &App) -> Vec<(String, String)> {
 }
 
 async fn push(world: &World, app: &App, more: &[(&str, &str)]) -> Answer {
+    push_from(world, app, more, "203.0.113.200").await
+}
+
+async fn push_from(world: &World, app: &App, more: &[(&str, &str)], address: &str) -> Answer {
     let request = request(app);
     let named = |name: &str| more.iter().any(|(other, _)| *other == name);
     let mut fields: Vec<_> = request
@@ -42,7 +46,8 @@ async fn push(world: &World, app: &App, more: &[(&str, &str)]) -> Answer {
         fields.push(("client_secret", secret));
     }
     let url = world.url("/oauth2/par");
-    Http::new().post_form(&url, &fields).await
+    let mut http = Http::new().with("x-forwarded-for", address);
+    http.post_form(&url, &fields).await
 }
 
 async fn pushed(world: &World, app: &App) -> String {
@@ -147,8 +152,9 @@ async fn what_would_be_refused_later_is_refused_at_once() {
 async fn one_client_cannot_fill_the_place_of_all() {
     let world = World::new().await;
     let app = world.register(json!({})).await;
-    for _ in 0..500 {
-        assert_eq!(push(&world, &app, &[]).await.status, 201);
+    for n in 0..500 {
+        let from = format!("203.0.113.{}", n / 100);
+        assert_eq!(push_from(&world, &app, &[], &from).await.status, 201);
     }
     let full = push(&world, &app, &[]).await;
     assert_error(&full, 503, "temporarily_unavailable");
@@ -156,6 +162,29 @@ async fn one_client_cannot_fill_the_place_of_all() {
     assert_eq!(push(&world, &other, &[]).await.status, 201);
     world.wait(90);
     assert_eq!(push(&world, &app, &[]).await.status, 201);
+}
+
+#[tokio::test]
+async fn one_address_can_neither_fill_the_place_of_all_nor_lock_a_public_app_out() {
+    let world = World::new().await;
+    let public = json!({ "token_endpoint_auth_method": "none" });
+    let app = world.register(public).await;
+    let push_from = async |address: &str| push_from(&world, &app, &[], address).await;
+    for _ in 0..200 {
+        assert_eq!(push_from("203.0.113.1").await.status, 201);
+    }
+    let held = push_from("203.0.113.1").await;
+    assert_eq!(held.status, 429, "{}", held.text());
+    assert_eq!(held.header("retry-after"), Some("1"));
+    let series = "limits_hit_total{limit=\"pushes_per_address\"}";
+    assert_eq!(world.counted(series), 1);
+    for n in 2..5 {
+        for _ in 0..150 {
+            let from = format!("203.0.113.{n}");
+            assert_eq!(push_from(&from).await.status, 201);
+        }
+    }
+    assert_eq!(push_from("203.0.113.9").await.status, 201);
 }
 
 #[tokio::test]
