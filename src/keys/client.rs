@@ -3,7 +3,7 @@
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{DecodingKey, Validation};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::KeyError;
 use crate::clock::Timestamp;
@@ -25,16 +25,23 @@ pub enum Algorithms<'a> {
     Only(&'a str),
 }
 
-/// Checks a JWK Set that a client registers: public keys only, each good for a signature.
+/// What is kept of a key (RFC 7517 §4, RFC 7518 §6).
+const MEMBERS: [&str; 10] = [
+    "kty", "use", "key_ops", "alg", "kid", "n", "e", "crv", "x", "y",
+];
+
+/// Checks a JWK Set that a client registers: public keys only, each good for a signature. What is kept of
+/// it is what a signature is checked by.
 ///
 /// # Errors
 /// How the sentence goes on that begins with `jwks`.
-pub fn check_jwks(jwks: &Value) -> Result<(), &'static str> {
+pub fn check_jwks(jwks: &Value) -> Result<Value, &'static str> {
     let keys = jwks.get("keys").and_then(Value::as_array);
     let keys = keys.ok_or("must be a JWK Set: an object with keys")?;
     if keys.is_empty() || keys.len() > MOST_KEYS {
         return Err("must hold 1 to 5 keys");
     }
+    let mut kept = Vec::new();
     for key in keys {
         let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
         if private.iter().any(|name| key.get(*name).is_some()) {
@@ -45,8 +52,13 @@ pub fn check_jwks(jwks: &Value) -> Result<(), &'static str> {
             return Err(NO_KEY);
         }
         DecodingKey::from_jwk(&parsed).map_err(|_| NO_KEY)?;
+        let mut key = key.clone();
+        if let Some(members) = key.as_object_mut() {
+            members.retain(|name, _| MEMBERS.contains(&name.as_str()));
+        }
+        kept.push(key);
     }
-    Ok(())
+    Ok(json!({ "keys": kept }))
 }
 
 const NO_KEY: &str = "holds a key that cannot verify RS256, PS256, ES256 or EdDSA";

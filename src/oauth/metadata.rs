@@ -88,7 +88,7 @@ pub(super) fn check_metadata(
     ] {
         check_client_algorithm(field, name.as_deref())?;
     }
-    check_keys(&requested, auth_method)?;
+    let jwks = check_keys(&requested, auth_method)?;
     let subject_type = check_subject_type(requested.subject_type.as_deref())?;
     let sector_identifier_uri = https_url(
         "sector_identifier_uri",
@@ -128,7 +128,7 @@ pub(super) fn check_metadata(
         require_pushed_authorization_requests: requested
             .require_pushed_authorization_requests
             .unwrap_or(false),
-        jwks: requested.jwks,
+        jwks,
         initiate_login_uri: https_url(
             "initiate_login_uri",
             requested.initiate_login_uri.as_deref(),
@@ -281,16 +281,18 @@ fn check_id_token_algorithm(
 }
 
 /// The keys that a client signs with. They come by value: nothing is fetched on a client's word.
-fn check_keys(requested: &Requested, method: AuthMethod) -> Result<(), OauthError> {
+fn check_keys(requested: &Requested, method: AuthMethod) -> Result<Option<Value>, OauthError> {
     let Some(jwks) = &requested.jwks else {
         return match (method, &requested.request_object_signing_alg) {
             (AuthMethod::PrivateKeyJwt, _) | (_, Some(_)) => Err(invalid(
                 "jwks is missing: the client's public keys, by value (jwks_uri is not fetched)",
             )),
-            _ => Ok(()),
+            _ => Ok(None),
         };
     };
-    client::check_jwks(jwks).map_err(|why| invalid(format!("jwks {why}")))
+    client::check_jwks(jwks)
+        .map(Some)
+        .map_err(|why| invalid(format!("jwks {why}")))
 }
 
 fn check_client_algorithm(field: &str, name: Option<&str>) -> Result<(), OauthError> {
