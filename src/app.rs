@@ -165,6 +165,7 @@ impl App {
     /// A template is broken, or a listener's address is taken.
     pub async fn serve(&self, stop: watch::Receiver<bool>) -> Result<(), StartError> {
         let web = self.web()?;
+        self.provider.take_over_configured_clients().await?;
         self.provider.end_clients_no_longer_configured().await?;
         let web_metrics = web.metrics();
         let http = &self.config.http;

@@ -18,6 +18,7 @@ use crate::oauth::authorize::AuthorizationRequest;
 use crate::oauth::device::letters_of;
 use crate::oauth::discovery::path;
 use crate::oauth::login::{LoginError, Visitor};
+use crate::oauth::par::VOUCHED;
 use crate::secrets::{Secret, same};
 
 /// Where the login form is posted.
@@ -279,6 +280,10 @@ pub(super) fn after_login(raw_request: &str) -> String {
     let Ok(pairs) = pairs(raw_request) else {
         return String::new();
     };
+    // what is vouched for stays as it is, and says itself since when
+    if pairs.iter().any(|(name, _)| name == VOUCHED) {
+        return raw_request.to_owned();
+    }
     let mut rest = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
         // the password was given just now, however long the person takes from here

@@ -27,7 +27,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; see [`places`](super::places) for what happens to more.
+    /// Connections at once. Whoever has kept us waiting longest makes room for one more.
     pub max_connections: usize,
     /// How long a request's head may take to arrive, and how long a client may read nothing of an answer.
     pub head_timeout: Duration,

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 use super::answer::{Refused, Scheme, json_answer, token_error};
 use super::request::{Peer, basic, client_address, form, form_pairs, params, proof, shown};
 use super::{Shared, Web};
+use crate::limits::address_key;
 use crate::oauth::Params;
 use crate::oauth::clients::Credentials;
 use crate::oauth::discovery::path;
@@ -82,6 +83,7 @@ pub(super) async fn introspect(
 /// POST /oauth2/par
 pub(super) async fn push(
     State(web): State<Shared>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
@@ -89,7 +91,9 @@ pub(super) async fn push(
     let proof = proof(&headers, &Method::POST, path::PAR)?;
     let pairs = form_pairs(&web, &headers, body).await?;
     let credentials = Credentials::new(basic, &params(pairs.clone())?);
-    Ok(match web.provider.push(pairs, &credentials, proof).await {
+    let from = address_key(client_address(&web, peer, &headers));
+    let pushed = web.provider.push(pairs, &credentials, proof, from).await;
+    Ok(match pushed {
         Ok(answer) => json_answer(StatusCode::CREATED, &answer),
         Err(error) => error.into_response(),
     })

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::KeyError;
 use crate::clock::Timestamp;
@@ -31,20 +31,32 @@ pub enum Algorithms<'a> {
     Only(&'a str),
 }
 
-/// Checks a JWK Set that a client registers: public keys only, each good for a signature.
+/// What is kept of a key (RFC 7517 §4, RFC 7518 §6).
+const MEMBERS: [&str; 10] = [
+    "kty", "use", "key_ops", "alg", "kid", "n", "e", "crv", "x", "y",
+];
+
+/// Checks a JWK Set that a client registers: public keys only, each good for a signature. What is kept of
+/// it is what a signature is checked by.
 ///
 /// # Errors
 /// How the sentence goes on that begins with `jwks`.
-pub fn check_jwks(jwks: &Value) -> Result<(), &'static str> {
+pub fn check_jwks(jwks: &Value) -> Result<Value, &'static str> {
     let keys = jwks.get("keys").and_then(Value::as_array);
     let keys = keys.ok_or("must be a JWK Set: an object with keys")?;
     if keys.is_empty() || keys.len() > MOST_KEYS {
         return Err("must hold 1 to 5 keys");
     }
+    let mut kept = Vec::new();
     for key in keys {
         check_jwk(key)?;
+        let mut key = key.clone();
+        if let Some(members) = key.as_object_mut() {
+            members.retain(|name, _| MEMBERS.contains(&name.as_str()));
+        }
+        kept.push(key);
     }
-    Ok(())
+    Ok(json!({ "keys": kept }))
 }
 
 fn check_jwk(key: &Value) -> Result<Jwk, &'static str> {
@@ -65,7 +77,7 @@ pub fn usable_keys(set: &Value) -> Option<Value> {
     let keys = set.get("keys")?.as_array()?.iter();
     let usable = keys.filter(|key| check_jwk(key).is_ok());
     let usable: Vec<&Value> = usable.take(MOST_FETCHED).collect();
-    Some(serde_json::json!({ "keys": usable }))
+    Some(json!({ "keys": usable }))
 }
 
 const NO_KEY: &str = "holds a key that cannot verify RS256, PS256, ES256 or EdDSA";

@@ -14,7 +14,7 @@ pub struct DeviceCode {
     pub client_id: ClientId,
     /// What it asks for.
     pub scopes: ScopeSet,
-    /// The address that it asked from, for the person who is to allow it.
+    /// The address that it asked from, for the person who is to allow it; empty once they have answered.
     pub asked_from: String,
     /// When it asked.
     pub issued_at: Timestamp,

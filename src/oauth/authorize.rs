@@ -11,6 +11,7 @@ use super::par::Origin;
 use super::redirect_uri::{self, RedirectKind};
 use super::subject::account_of;
 use super::{ErrorCode, OauthError, Params, Provider, Repeated};
+use crate::clock::Timestamp;
 use crate::model::{
     ClaimSet, Client, CodeChallenge, CodeChallengeMethod, ResponseType, Scope, ScopeSet, Thumbprint,
 };
@@ -38,6 +39,8 @@ pub struct AuthorizationRequest {
     pub prompt: Prompt,
     /// The longest time, in seconds, since the person gave their password.
     pub max_age: Option<u64>,
+    /// Since when we vouch for the request, where it was pushed or signed.
+    pub vouched_at: Option<Timestamp>,
     /// Whom the client thinks it is: fills the login form.
     pub login_hint: Option<String>,
     /// The `sub` of the one person that the client means (`id_token_hint`, or `sub` in `claims`).
@@ -123,15 +126,15 @@ impl Provider {
         &self,
         pairs: Vec<(String, String)>,
     ) -> Result<AuthorizationRequest, Refusal> {
-        let origin = self.vouched(&pairs);
-        self.check_settled(pairs, origin).await
+        let vouched = self.vouched(&pairs);
+        self.check_settled(pairs, vouched).await
     }
 
     /// The same, for a request of which it is known how it came.
     pub(super) async fn check_settled(
         &self,
         pairs: Vec<(String, String)>,
-        origin: Option<Origin>,
+        vouched: Result<Option<(Origin, Timestamp)>, OauthError>,
     ) -> Result<AuthorizationRequest, Refusal> {
         let params = Params::new(pairs).map_err(|Repeated(name)| {
             Refusal::Page(OauthError::invalid_request(format!(
@@ -145,7 +148,9 @@ impl Provider {
         check_response_mode(&params, &answer_to).map_err(told)?;
         let response_type = self.check_response_type(&params, &client).map_err(told)?;
         check_implicit(&params, response_type, &answer_to).map_err(told)?;
-        self.check_pushed(&client, origin).map_err(told)?;
+        let vouched = vouched.map_err(told)?;
+        self.check_pushed(&client, vouched.map(|(origin, _)| origin))
+            .map_err(told)?;
         let code_challenge = self
             .check_code_challenge(&params, &client, response_type)
             .map_err(told)?;
@@ -170,6 +175,7 @@ impl Provider {
             nonce: params.get("nonce").map(str::to_owned),
             prompt,
             max_age,
+            vouched_at: vouched.map(|(_, at)| at),
             login_hint: login_hint.or_else(|| Some(account_of(hinted.as_deref()?)?.to_string())),
             hinted,
             ui_locales: params.get("ui_locales").map(str::to_owned),

@@ -201,6 +201,18 @@ impl Provider {
             .map(|configured| configured.client.as_ref())
     }
 
+    /// What is stored of a client under an id that stands in the configuration now is the latter's: it may
+    /// have been added by a command before, and even removed.
+    ///
+    /// # Errors
+    /// The store could not be written.
+    pub async fn take_over_configured_clients(&self) -> Result<(), StoreError> {
+        for client in self.configured_clients() {
+            self.store.take_over_client(client).await?;
+        }
+        Ok(())
+    }
+
     /// Ends the grants of clients that stood in the configuration and do so no more.
     ///
     /// # Errors

@@ -126,10 +126,12 @@ impl Provider {
         let is_too_old = request
             .max_age
             .is_some_and(|max| age > Duration::from_secs(max));
-        is_too_old
-            || request.prompt.login
-            || request.prompt.select_account
-            || self.is_somebody_else(request, current)
+        let is_asked = is_too_old || request.prompt.login || request.prompt.select_account;
+        // a request that we vouch for goes on as it came: the login since then is the one it asks for
+        let is_met = request
+            .vouched_at
+            .is_some_and(|at| current.session.auth_time >= at);
+        (is_asked && !is_met) || self.is_somebody_else(request, current)
     }
 
     /// Whether the client means another account than the one that is logged in here: nothing is granted

@@ -24,6 +24,8 @@ pub(super) struct Counts {
     pub(super) devices_per_address: Counter,
     pub(super) devices_per_client: Counter,
     pub(super) devices_waiting: Counter,
+    pub(super) pushes_per_address: Counter,
+    pub(super) pushes_waiting: Counter,
     pub(super) user_codes_per_account: Counter,
     pub(super) user_codes_per_address: Counter,
 }
@@ -106,6 +108,8 @@ impl Counts {
             devices_per_address: metrics.limit("devices_per_address"),
             devices_per_client: metrics.limit("devices_per_client"),
             devices_waiting: metrics.limit("devices_waiting"),
+            pushes_per_address: metrics.limit("pushes_per_address"),
+            pushes_waiting: metrics.limit("pushes_waiting"),
             user_codes_per_account: metrics.limit("user_codes_per_account"),
             user_codes_per_address: metrics.limit("user_codes_per_address"),
             metrics,

@@ -47,6 +47,9 @@ struct Requested {
     userinfo_encrypted_response_enc: Option<Value>,
     request_object_encryption_alg: Option<Value>,
     request_object_encryption_enc: Option<Value>,
+    require_signed_request_object: Option<Value>,
+    tls_client_certificate_bound_access_tokens: Option<Value>,
+    backchannel_logout_uri: Option<Value>,
     contacts: Option<Vec<String>>,
     software_id: Option<String>,
     software_version: Option<String>,
@@ -86,7 +89,7 @@ pub(super) fn check_metadata(
     ] {
         check_client_algorithm(field, name.as_deref())?;
     }
-    check_keys(&requested, auth_method)?;
+    let jwks = check_keys(&requested, auth_method)?;
     let subject_type = check_subject_type(requested.subject_type.as_deref())?;
     let sector_identifier_uri = https_url(
         "sector_identifier_uri",
@@ -128,7 +131,7 @@ pub(super) fn check_metadata(
             .unwrap_or(false),
         dpop_bound_access_tokens: requested.dpop_bound_access_tokens.unwrap_or(false),
         jwks_uri: https_url("jwks_uri", requested.jwks_uri.as_deref())?,
-        jwks: requested.jwks,
+        jwks,
         initiate_login_uri: https_url(
             "initiate_login_uri",
             requested.initiate_login_uri.as_deref(),
@@ -169,7 +172,7 @@ fn check_not_supported(requested: &Requested) -> Result<(), OauthError> {
     let is_asked = |value: &Option<Value>| {
         value
             .as_ref()
-            .is_some_and(|value| !value.is_null() && value != "none")
+            .is_some_and(|value| !value.is_null() && value != "none" && value != false)
     };
     for (field, value) in [
         (
@@ -200,6 +203,15 @@ fn check_not_supported(requested: &Requested) -> Result<(), OauthError> {
             "request_object_encryption_enc",
             &requested.request_object_encryption_enc,
         ),
+        (
+            "require_signed_request_object",
+            &requested.require_signed_request_object,
+        ),
+        (
+            "tls_client_certificate_bound_access_tokens",
+            &requested.tls_client_certificate_bound_access_tokens,
+        ),
+        ("backchannel_logout_uri", &requested.backchannel_logout_uri),
     ] {
         if is_asked(value) {
             return Err(invalid(format!("{field} is not supported: leave it out")));
@@ -277,7 +289,7 @@ fn check_id_token_algorithm(
 }
 
 /// The keys that a client signs with: by value, or where they are.
-fn check_keys(requested: &Requested, method: AuthMethod) -> Result<(), OauthError> {
+fn check_keys(requested: &Requested, method: AuthMethod) -> Result<Option<Value>, OauthError> {
     let needs_keys =
         method == AuthMethod::PrivateKeyJwt || requested.request_object_signing_alg.is_some();
     let jwks = match (&requested.jwks, &requested.jwks_uri) {
@@ -288,10 +300,12 @@ fn check_keys(requested: &Requested, method: AuthMethod) -> Result<(), OauthErro
                 "jwks or jwks_uri is missing: the client's public keys",
             ));
         }
-        (None, _) => return Ok(()),
+        (None, _) => return Ok(None),
         (Some(jwks), None) => jwks,
     };
-    client::check_jwks(jwks).map_err(|why| invalid(format!("jwks {why}")))
+    client::check_jwks(jwks)
+        .map(Some)
+        .map_err(|why| invalid(format!("jwks {why}")))
 }
 
 fn check_client_algorithm(field: &str, name: Option<&str>) -> Result<(), OauthError> {

@@ -16,6 +16,7 @@ use super::dpop::Proof;
 use super::{ErrorCode, OauthError, Params, Provider};
 use crate::clock::Timestamp;
 use crate::keys::client::{self, Algorithms};
+use crate::limits::{AddressKey, Brake};
 use crate::model::{Client, ClientId, Thumbprint};
 use crate::secrets::{TokenHash, mac_text, random_text, same};
 
@@ -25,14 +26,19 @@ const URN: &str = "urn:ietf:params:oauth:request_uri:";
 const PUSHED_FOR: Duration = Duration::from_secs(90);
 /// How long a person may take from there.
 const VOUCHED_FOR: Duration = Duration::from_secs(3600);
-/// The longest request that goes through an address later on.
-const LONGEST: usize = 12 * 1024;
-/// What all pushed requests may take together, in bytes, and how many one client may have open.
+/// The longest request that goes through an address later on, encoded and vouched for.
+const LONGEST: usize = 14 * 1024;
+/// What all pushed requests may take together, in bytes, and how many one client that proves who it is
+/// may have open. Anybody can push in the name of one that does not: its pushes count by address alone.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 const MOST_OF_CLIENT: usize = 500;
+/// How many an address may push in a row, and how soon another: no more than a fifth of what fits, so that
+/// none takes the place of all, and enough for a website that pushes for all its people.
+const PUSHES_IN_A_ROW: u32 = 200;
+const PUSH_EACH: Duration = Duration::from_millis(500);
 
 /// The parameter that says that we vouch for the others.
-const VOUCHED: &str = "vouched";
+pub const VOUCHED: &str = "vouched";
 
 type Pairs = Vec<(String, String)>;
 
@@ -68,18 +74,35 @@ struct Waiting {
 
 /// The pushed requests that no browser has brought yet. They are short-lived: a restart forgets them, and
 /// the client pushes again.
-#[derive(Default)]
-pub(super) struct PushedRequests(Mutex<HashMap<TokenHash, Waiting>>);
+pub(super) struct PushedRequests {
+    waiting: Mutex<HashMap<TokenHash, Waiting>>,
+    from_address: Brake<AddressKey>,
+}
+
+impl Default for PushedRequests {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            from_address: Brake::new(PUSHES_IN_A_ROW, PUSH_EACH),
+        }
+    }
+}
 
 impl PushedRequests {
-    fn put(&self, uri: &str, waiting: Waiting, now: Timestamp) -> Result<(), OauthError> {
+    fn put(
+        &self,
+        uri: &str,
+        waiting: Waiting,
+        is_confidential: bool,
+        now: Timestamp,
+    ) -> Result<(), OauthError> {
         let full = |why| Err(OauthError::new(ErrorCode::TemporarilyUnavailable, why));
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, waiting| waiting.expires_at > now);
         let own = all
             .values()
             .filter(|other| other.client_id == waiting.client_id);
-        if own.count() >= MOST_OF_CLIENT {
+        if is_confidential && own.count() >= MOST_OF_CLIENT {
             return full("this client has very many pushed requests open; try again in a minute");
         }
         let bytes: usize = all.values().map(|waiting| waiting.bytes).sum();
@@ -92,7 +115,7 @@ impl PushedRequests {
 
     /// RFC 9126 §4: each is good once. Another client's stays.
     fn take(&self, uri: &str, client_id: &str, now: Timestamp) -> Option<Pairs> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let hash = TokenHash::of(uri);
         let is_good = all.get(&hash).is_some_and(|waiting| {
             waiting.client_id.as_str() == client_id && waiting.expires_at > now
@@ -111,8 +134,14 @@ impl Provider {
         pairs: Vec<(String, String)>,
         credentials: &Credentials,
         proof: Option<Proof<'_>>,
+        from: AddressKey,
     ) -> Result<Pushed, OauthError> {
         let client = self.authenticate_client(credentials).await?;
+        self.pushed
+            .from_address
+            .take(&from, self.now())
+            .inspect_err(|_| self.counts.pushes_per_address.inc())
+            .map_err(|wait| OauthError::too_many(wait, "too many requests were pushed"))?;
         let mut pairs: Pairs = pairs
             .into_iter()
             .filter(|(name, _)| !Credentials::FIELDS.contains(&name.as_str()) && name != VOUCHED)
@@ -139,14 +168,9 @@ impl Provider {
         if let Some(proved) = &proved {
             bind(&mut pairs, &proved.jkt)?;
         }
-        let bytes = pairs.iter().map(|(n, v)| n.len() + v.len()).sum();
-        if bytes > LONGEST {
-            return Err(OauthError::invalid_request(format!(
-                "the request is longer than {LONGEST} bytes"
-            )));
-        }
+        let bytes = self.vouch(pairs.clone(), Origin::Pushed)?.len();
         let checked = self
-            .check_settled(pairs.clone(), Some(Origin::Pushed))
+            .check_settled(pairs.clone(), Ok(Some((Origin::Pushed, self.now()))))
             .await;
         checked.map_err(|refusal| match refusal {
             Refusal::Page(error) | Refusal::Client(_, error) => error,
@@ -162,7 +186,10 @@ impl Provider {
         if let Some(proved) = &proved {
             self.spend_proof(proved)?;
         }
-        self.pushed.put(&uri, waiting, now)?;
+        let is_confidential = client.metadata.is_confidential();
+        self.pushed
+            .put(&uri, waiting, is_confidential, now)
+            .inspect_err(|_| self.counts.pushes_waiting.inc())?;
         Ok(Pushed {
             request_uri: uri,
             expires_in: PUSHED_FOR.as_secs(),
@@ -201,7 +228,7 @@ impl Provider {
                 )
             }
         };
-        Ok(Some(self.vouch(inner, origin)))
+        self.vouch(inner, origin).map(Some)
     }
 
     /// The parameters of a request object (RFC 9101 §6), which the client has signed with a key that it
@@ -239,39 +266,54 @@ impl Provider {
         parameters(claims).map_err(wrong)
     }
 
-    /// The request as a query that comes back to us unchanged, but for what a login has met.
-    fn vouch(&self, mut pairs: Pairs, origin: Origin) -> String {
+    /// The request as a query that comes back to us unchanged.
+    fn vouch(&self, mut pairs: Pairs, origin: Origin) -> Result<String, OauthError> {
         pairs.retain(|(name, _)| name != VOUCHED);
-        let until = self.now() + VOUCHED_FOR;
-        let word = self.vouching_word(&pairs, origin, until);
+        let word = self.vouching_word(&pairs, origin, self.now());
         pairs.push((VOUCHED.to_owned(), word));
-        Serializer::new(String::new()).extend_pairs(pairs).finish()
+        let query = Serializer::new(String::new()).extend_pairs(pairs).finish();
+        match query.len() > LONGEST {
+            true => Err(OauthError::invalid_request(format!(
+                "the request is longer than {LONGEST} bytes, as it stands in an address"
+            ))),
+            false => Ok(query),
+        }
     }
 
-    fn vouching_word(&self, pairs: &Pairs, origin: Origin, until: Timestamp) -> String {
-        let until = until.as_unix().to_string();
-        let mut parts: Vec<&[u8]> = vec![b"vouched", origin.as_str().as_bytes(), until.as_bytes()];
+    fn vouching_word(&self, pairs: &Pairs, origin: Origin, at: Timestamp) -> String {
+        let at = at.as_unix().to_string();
+        let mut parts: Vec<&[u8]> = vec![b"vouched at", origin.as_str().as_bytes(), at.as_bytes()];
         for (name, value) in pairs {
-            // a login that was asked for has been given: these change on the way
-            if ![VOUCHED, "prompt", "max_age"].contains(&name.as_str()) {
+            if name != VOUCHED {
                 parts.extend([name.as_bytes(), value.as_bytes()]);
             }
         }
         let mac = mac_text(&self.form_key, &parts);
-        format!("{}.{until}.{mac}", origin.as_str())
+        format!("{}.{at}.{mac}", origin.as_str())
     }
 
-    /// How the request came, if we vouch for it.
-    pub(super) fn vouched(&self, pairs: &Pairs) -> Option<Origin> {
-        let (_, word) = pairs.iter().find(|(name, _)| name == VOUCHED)?;
+    /// How the request came, and since when we vouch for it; `None` for an ordinary one.
+    ///
+    /// # Errors
+    /// We do not vouch for what it is now, or no more.
+    pub(super) fn vouched(&self, pairs: &Pairs) -> Result<Option<(Origin, Timestamp)>, OauthError> {
+        let Some((_, word)) = pairs.iter().find(|(name, _)| name == VOUCHED) else {
+            return Ok(None);
+        };
         let mut parts = word.split('.');
-        let name = parts.next()?;
         let origin = [Origin::Pushed, Origin::Signed]
             .into_iter()
-            .find(|origin| origin.as_str() == name)?;
-        let until = Timestamp::from_unix(parts.next()?.parse().ok()?);
-        let expected = self.vouching_word(pairs, origin, until);
-        (same(&expected, word) && until > self.now()).then_some(origin)
+            .find(|origin| parts.clone().next() == Some(origin.as_str()));
+        let at = parts.nth(1).and_then(|at| at.parse().ok());
+        let read = origin.zip(at.map(Timestamp::from_unix));
+        let is_good = |&(origin, at): &(Origin, Timestamp)| {
+            same(&self.vouching_word(pairs, origin, at), word) && at + VOUCHED_FOR > self.now()
+        };
+        read.filter(is_good).map(Some).ok_or_else(|| {
+            OauthError::invalid_request(
+                "the request was changed on the way or has grown too old: go back to the app and start again",
+            )
+        })
     }
 }
 

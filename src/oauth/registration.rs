@@ -23,6 +23,9 @@ use crate::secrets::{Secret, mac_text, random_text, same};
 /// to wait for some to expire: each is a row that anybody can make us store.
 const MOST_UNUSED: usize = 10_000;
 
+/// The longest metadata that an update stores, as JSON: what fits into a `client_id`.
+const MAX_METADATA: usize = MAX_CLIENT_ID / 4 * 3;
+
 /// The answer to a registration (RFC 7591 §3.2.1, RFC 7592 §3).
 #[derive(Debug, Serialize)]
 pub struct Registered {
@@ -238,6 +241,16 @@ impl Provider {
         let metadata = self.checked(body)?;
         self.check_same_client(&before, body)?;
         check_stays_where_it_was(&before.metadata, &metadata)?;
+        let written = serde_json::to_string(&metadata).map_err(|error| {
+            tracing::error!(%error, "a client's metadata could not be written as JSON");
+            OauthError::new(ErrorCode::ServerError, "the metadata could not be written")
+        })?;
+        if written.len() > MAX_METADATA {
+            return Err(invalid(format!(
+                "the metadata is too long: more than {MAX_METADATA} bytes of JSON"
+            ))
+            .into());
+        }
         self.take_client_row(&before.id, from).await?;
         let client = Client {
             metadata,

@@ -192,6 +192,10 @@ pub trait Store: Send + Sync + 'static {
     /// Stores a client, or overwrites what is stored of it. A removed one stays removed.
     async fn put_client(&self, client: &Client) -> Result<()>;
 
+    /// What is stored of this client's id, if anything, is from now on this client: also where one was
+    /// removed.
+    async fn take_over_client(&self, client: &Client) -> Result<()>;
+
     /// Whether another client that has no grants may be stored: this one is stored already, or there are
     /// fewer than `most` whose rows no grant ever needed.
     async fn has_room_for_client(&self, id: &ClientId, most: usize) -> Result<bool>;

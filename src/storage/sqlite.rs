@@ -118,6 +118,13 @@ impl Store for SqliteStore {
         self.writer.run(move |db| clients::put(db, &client)).await
     }
 
+    async fn take_over_client(&self, client: &Client) -> Result<()> {
+        let client = client.clone();
+        self.writer
+            .run(move |db| clients::take_over(db, &client))
+            .await
+    }
+
     async fn has_room_for_client(&self, id: &ClientId, most: usize) -> Result<bool> {
         let id = id.clone();
         self.lookups

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::answers::assert_error;
 use crate::client::{Answer, Http};
+use crate::client_keys::ClientKey;
 use crate::flows::App;
 use crate::world::World;
 
@@ -297,4 +298,34 @@ async fn a_website_does_not_move_to_another_host_with_the_consent_that_it_had() 
     let body = changed(&said, "subject_type", json!("pairwise"));
     let answer = manage("PUT", &said, token(&said), &body).await;
     assert_error(&answer, 400, "invalid_client_metadata");
+}
+
+#[tokio::test]
+async fn a_client_cannot_make_its_registration_longer_than_it_could_register() {
+    let world = World::new().await;
+    let (said, _) = registered(&world, json!({})).await;
+    let uris = |length: usize| {
+        let uri = |n| format!("http://127.0.0.1/{n}/{}", "x".repeat(length));
+        (0..20).map(uri).collect::<Vec<_>>()
+    };
+    let body = changed(&said, "redirect_uris", json!(uris(200)));
+    let answer = manage("PUT", &said, token(&said), &body).await;
+    assert_error(&answer, 400, "invalid_client_metadata");
+    let body = changed(&said, "redirect_uris", json!(uris(80)));
+    let answer = manage("PUT", &said, token(&said), &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn of_a_clients_keys_only_what_a_signature_is_checked_by_is_kept() {
+    let world = World::new().await;
+    let key = ClientKey::new();
+    let mut padded = key.jwks();
+    padded["more"] = "x".repeat(500).into();
+    padded["keys"][0]["x5c"] = json!(["x".repeat(500)]);
+    padded["keys"][0]["kid"] = "1".into();
+    let (said, _) = registered(&world, json!({ "jwks": padded })).await;
+    let mut kept = key.jwks();
+    kept["keys"][0]["kid"] = "1".into();
+    assert_eq!(said["jwks"], kept);
 }

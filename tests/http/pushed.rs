@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 use xmpp_oauth::secrets::sha256_text;
 
-use crate::answers::{assert_error, parameter};
+use crate::answers::{assert_error, parameter, redirect};
 use crate::client::{Answer, Http};
 use crate::client_keys::ClientKey;
 use crate::flows::{App, VERIFIER};
@@ -30,6 +30,10 @@ fn request(app: &App) -> Vec<(String, String)> {
 }
 
 async fn push(world: &World, app: &App, more: &[(&str, &str)]) -> Answer {
+    push_from(world, app, more, "203.0.113.200").await
+}
+
+async fn push_from(world: &World, app: &App, more: &[(&str, &str)], address: &str) -> Answer {
     let request = request(app);
     let named = |name: &str| more.iter().any(|(other, _)| *other == name);
     let mut fields: Vec<_> = request
@@ -42,7 +46,8 @@ async fn push(world: &World, app: &App, more: &[(&str, &str)]) -> Answer {
         fields.push(("client_secret", secret));
     }
     let url = world.url("/oauth2/par");
-    Http::new().post_form(&url, &fields).await
+    let mut http = Http::new().with("x-forwarded-for", address);
+    http.post_form(&url, &fields).await
 }
 
 async fn pushed(world: &World, app: &App) -> String {
@@ -147,8 +152,9 @@ async fn what_would_be_refused_later_is_refused_at_once() {
 async fn one_client_cannot_fill_the_place_of_all() {
     let world = World::new().await;
     let app = world.register(json!({})).await;
-    for _ in 0..500 {
-        assert_eq!(push(&world, &app, &[]).await.status, 201);
+    for n in 0..500 {
+        let from = format!("203.0.113.{}", n / 100);
+        assert_eq!(push_from(&world, &app, &[], &from).await.status, 201);
     }
     let full = push(&world, &app, &[]).await;
     assert_error(&full, 503, "temporarily_unavailable");
@@ -156,6 +162,29 @@ async fn one_client_cannot_fill_the_place_of_all() {
     assert_eq!(push(&world, &other, &[]).await.status, 201);
     world.wait(90);
     assert_eq!(push(&world, &app, &[]).await.status, 201);
+}
+
+#[tokio::test]
+async fn one_address_can_neither_fill_the_place_of_all_nor_lock_a_public_app_out() {
+    let world = World::new().await;
+    let public = json!({ "token_endpoint_auth_method": "none" });
+    let app = world.register(public).await;
+    let push_from = async |address: &str| push_from(&world, &app, &[], address).await;
+    for _ in 0..200 {
+        assert_eq!(push_from("203.0.113.1").await.status, 201);
+    }
+    let held = push_from("203.0.113.1").await;
+    assert_eq!(held.status, 429, "{}", held.text());
+    assert_eq!(held.header("retry-after"), Some("1"));
+    let series = "limits_hit_total{limit=\"pushes_per_address\"}";
+    assert_eq!(world.counted(series), 1);
+    for n in 2..5 {
+        for _ in 0..150 {
+            let from = format!("203.0.113.{n}");
+            assert_eq!(push_from(&from).await.status, 201);
+        }
+    }
+    assert_eq!(push_from("203.0.113.9").await.status, 201);
 }
 
 #[tokio::test]
@@ -239,4 +268,67 @@ async fn a_request_object_must_be_signed_by_its_client_for_us_and_just_now() {
     let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
     header.typ = Some("client-authentication+jwt".to_owned());
     refused(key.sign_as(&header, &claims)).await;
+}
+
+#[tokio::test]
+async fn what_would_make_too_long_an_address_is_refused_when_it_is_pushed() {
+    let world = World::new().await;
+    let app = world.register(json!({})).await;
+    // each of them is three bytes in an address
+    let answer = push(&world, &app, &[("login_hint", &"{".repeat(6000))]).await;
+    assert_error(&answer, 400, "invalid_request");
+    let answer = push(&world, &app, &[("login_hint", &"{".repeat(3000))]).await;
+    let uri = answer.json()["request_uri"].as_str().unwrap().to_owned();
+    let mut browser = Http::new();
+    let fields = [("client_id", app.id.as_str()), ("request_uri", &uri)];
+    let first = browser.get(&url(&world, &fields)).await;
+    let page = browser.get(&world.url(first.location())).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+}
+
+#[tokio::test]
+async fn a_login_that_was_demanded_beforehand_cannot_be_cut_out_on_the_way() {
+    let (world, key) = (World::new().await, ClientKey::new());
+    let (app, mut claims) = signer(&world, &key).await;
+    let mut browser = Http::new();
+    // logged in, and the app let in, before
+    let known = world.authorize_url(&app, &[("scope", "openid")]);
+    world.consent(&mut browser, &known).await;
+    let wants_password = |page: &Answer| page.text().contains(r#"name="password""#);
+    for (name, value) in [
+        ("prompt", "login"),
+        ("prompt", "select_account"),
+        ("max_age", "0"),
+    ] {
+        world.wait(1);
+        let demand = [(name, value)];
+        let pushed = push(&world, &app, &demand).await.json();
+        let uri = pushed["request_uri"].as_str().unwrap();
+        let mut asked = claims.clone();
+        asked[name] = value.into();
+        let object = key.sign(&asked);
+        for (how, what) in [("request_uri", uri), ("request", &object)] {
+            world.wait(1);
+            let fields = [("client_id", app.id.as_str()), (how, what)];
+            let first = browser.get(&url(&world, &fields)).await;
+            let on = world.url(first.location());
+            let cut = on.replace(&format!("{name}={value}&"), "");
+            assert_ne!(cut, on);
+            let to = redirect(&browser.get(&cut).await);
+            assert_eq!(parameter(&to, "error").as_deref(), Some("invalid_request"));
+            // and asked for once it is enough
+            assert!(wants_password(&browser.get(&on).await), "{how} {name}");
+            let to = world.consent(&mut browser, &on).await;
+            assert!(parameter(&to, "code").is_some(), "{how} {name}: {to}");
+        }
+    }
+    claims["prompt"] = "login".into();
+    let fields = [
+        ("client_id", app.id.as_str()),
+        ("request", &key.sign(&claims)),
+    ];
+    let first = browser.get(&url(&world, &fields)).await;
+    world.wait(3600);
+    let late = browser.get(&world.url(first.location())).await;
+    assert_eq!(world.error_told(&late), "invalid_request");
 }

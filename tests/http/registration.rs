@@ -179,3 +179,23 @@ async fn without_a_key_nobody_can_register_and_nobody_is_told_to() {
         .json();
     assert_eq!(metadata["registration_endpoint"], Value::Null);
 }
+
+#[tokio::test]
+async fn a_promise_that_would_not_be_kept_is_refused_by_name() {
+    let world = World::new().await;
+    for (field, value) in [
+        ("require_signed_request_object", json!(true)),
+        ("tls_client_certificate_bound_access_tokens", json!(true)),
+        ("backchannel_logout_uri", json!("https://app.example/out")),
+    ] {
+        let register = async |value: &Value| {
+            let more = json!({ field: value });
+            world.try_register(&mut Http::new(), more).await
+        };
+        let refused = register(&value).await;
+        assert_error(&refused, 400, "invalid_client_metadata");
+        assert!(refused.text().contains(field), "{}", refused.text());
+        let taken = register(&json!(false)).await;
+        assert_eq!(taken.status, 201, "{}", taken.text());
+    }
+}

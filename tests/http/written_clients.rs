@@ -1,6 +1,7 @@
 //! Clients that the operator wrote down (`[[clients]]`) or added by a command.
 
 use serde_json::json;
+use xmpp_oauth::model::ClientId;
 
 use crate::answers::assert_error;
 use crate::flows::App;
@@ -87,4 +88,66 @@ async fn a_client_that_the_operator_adds_is_good_at_once_and_for_ever() {
     world.wait(10 * 365 * 86_400);
     let world = world.restarted().await;
     world.tokens(&app, &[]).await;
+}
+
+/// An app that a command adds, and the same as it is written down afterwards.
+async fn added_then_written(world: &World) -> (App, App, String) {
+    let metadata = json!({
+        "client_name": "Added",
+        "application_type": "native",
+        "redirect_uris": ["http://127.0.0.1/cb"],
+    });
+    let metadata = metadata.to_string();
+    let added = world.provider.add_client(metadata.as_bytes());
+    let added = added.await.unwrap();
+    let before = App {
+        id: added.client_id.to_string(),
+        secret: added.client_secret.map(|it| it.expose().to_owned()),
+        ..app()
+    };
+    let after = App {
+        id: before.id.clone(),
+        ..app()
+    };
+    let text = written("").replace("\"written\"", &format!("\"{}\"", before.id));
+    (before, after, text)
+}
+
+#[tokio::test]
+async fn a_removed_client_that_is_written_down_with_its_id_works_again() {
+    let world = World::new().await;
+    let (before, after, text) = added_then_written(&world).await;
+    let old = world.tokens(&before, &[]).await;
+    let id = ClientId::new(before.id.as_str());
+    world.provider.remove_client(&id).await.unwrap();
+    let world = world.reconfigured(&text).await;
+    let provider = &world.provider;
+    provider.take_over_configured_clients().await.unwrap();
+    world.tokens(&after, &[]).await;
+    let old = old["refresh_token"].as_str().unwrap();
+    assert_error(&world.refresh(&after, old).await, 400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_client_that_was_added_and_then_written_down_ends_with_its_line() {
+    let world = World::new().await;
+    let (before, after, text) = added_then_written(&world).await;
+    let tokens = world.tokens(&before, &[]).await;
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let world = world.reconfigured(&text).await;
+    let provider = &world.provider;
+    provider.take_over_configured_clients().await.unwrap();
+    let tokens = world.refresh(&after, refresh).await;
+    assert_eq!(tokens.status, 200, "{}", tokens.text());
+    let tokens = tokens.json();
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let world = world.reconfigured("").await;
+    let provider = &world.provider;
+    provider.end_clients_no_longer_configured().await.unwrap();
+    assert_eq!(world.grants().await, []);
+    assert_error(
+        &world.refresh(&before, refresh).await,
+        401,
+        "invalid_client",
+    );
 }

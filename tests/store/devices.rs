@@ -76,6 +76,25 @@ pub(crate) async fn a_device_reads_as_it_was_saved_and_then_as_it_was_answered(s
     assert!(has_access(&store, "0").await && is_live(&store, &grant).await);
 }
 
+pub(crate) async fn where_a_device_asked_from_is_kept_until_it_is_answered(store: Shared) {
+    asked(&store).await;
+    let asked_from = async |name: &str| {
+        let device = store.device(&hash(name)).await.unwrap();
+        device.unwrap().asked_from
+    };
+    store.forget_addresses().await.unwrap();
+    assert_eq!(asked_from("d").await, "203.0.113.5", "its person is to see");
+    assert_eq!(approve(&store, &grant("1")).await, DeviceAnswered::Done);
+    assert_eq!(asked_from("d").await, "");
+    let saved = store
+        .save_device(&hash("e"), &hash("v"), &device(), 100)
+        .await;
+    assert_eq!(saved.unwrap(), DeviceSaved::Done);
+    let denied = store.deny_device(&hash("e"), &hash("s"), NOW).await;
+    assert_eq!(denied.unwrap(), DeviceAnswered::Done);
+    assert_eq!(asked_from("e").await, "");
+}
+
 pub(crate) async fn a_user_code_names_one_device(store: Shared) {
     asked(&store).await;
     let again = store

@@ -62,6 +62,26 @@ pub(crate) async fn a_wrong_password_for_an_account_that_nobody_uses_leaves_noth
     assert_eq!(store.events(&alice).await.unwrap().len(), 1);
 }
 
+pub(crate) async fn what_has_ended_keeps_no_wrong_password_for_the_names_next_owner(store: Shared) {
+    let grant = with_grant(&store).await;
+    store.save_session(&hash("s"), &session()).await.unwrap();
+    let failed = |at| [event(EventKind::LoginFailed, None, at)];
+    let kept = async || store.events(&grant.account).await.unwrap().len();
+    let deleted = EndReason::AccountDeleted;
+    let ended = store.end_account(&grant.account, None, deleted, NOW).await;
+    ended.unwrap();
+    store.record_events(&failed(NOW)).await.unwrap();
+    assert_eq!(kept().await, 0);
+    // nor does a session that has run out
+    let session = session();
+    store.save_session(&hash("s"), &session).await.unwrap();
+    let late = failed(session.expires_at);
+    store.record_events(&late).await.unwrap();
+    assert_eq!(kept().await, 0);
+    store.record_events(&failed(NOW)).await.unwrap();
+    assert_eq!(kept().await, 1);
+}
+
 pub(crate) async fn nothing_is_left_of_an_account_that_is_deleted(store: Shared) {
     let grant = with_grant(&store).await;
     let mut bobs = event(EventKind::LoggedIn, None, NOW);

@@ -58,6 +58,7 @@ conformance! {
         of_many_who_redeem_one_code_one_wins_and_then_all_lose;
     devices:
         a_device_reads_as_it_was_saved_and_then_as_it_was_answered
+        where_a_device_asked_from_is_kept_until_it_is_answered
         a_user_code_names_one_device
         no_more_devices_wait_than_may
         a_device_is_answered_once_and_in_time
@@ -114,6 +115,7 @@ conformance! {
         what_happens_again_on_a_day_is_counted
         an_account_keeps_its_last_events_and_no_more
         a_wrong_password_for_an_account_that_nobody_uses_leaves_nothing
+        what_has_ended_keeps_no_wrong_password_for_the_names_next_owner
         nothing_is_left_of_an_account_that_is_deleted
         old_events_are_purged_step_by_step;
     keys:

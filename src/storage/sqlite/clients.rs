@@ -35,6 +35,16 @@ pub(super) fn put(db: &Connection, client: &Client) -> Result<()> {
     )
 }
 
+pub(super) fn take_over(db: &Connection, client: &Client) -> Result<()> {
+    save(
+        db,
+        "UPDATE clients SET metadata = ?2, issued_at = ?3, expires_at = ?4, purge_at = ?4,
+             origin = ?5, unused = 0
+         WHERE client_id = ?1",
+        client,
+    )
+}
+
 /// The client's row, made from `client` if there is none; `None` if it was removed.
 pub(super) fn row_of(db: &Connection, client: &Client) -> Result<Option<i64>> {
     save(

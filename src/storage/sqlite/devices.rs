@@ -86,9 +86,10 @@ pub(super) fn approve(
     if !sessions::is_of(db, session, &approval.account)? {
         return Ok(DeviceAnswered::SessionEnded);
     }
+    // where it asked from was for the page alone
     rows::change(
         db,
-        "UPDATE device_codes SET decision = 'approved', grant_id = ?3, host = ?4, localpart = ?5,
+        "UPDATE device_codes SET decision = 'approved', asked_from = '', grant_id = ?3, host = ?4, localpart = ?5,
              granted = ?6, auth_time = ?7, generation = ?8, granted_from = ?9
          WHERE hash = ?1 AND decision IS NULL AND expires_at > ?2",
         (
@@ -117,7 +118,7 @@ pub(super) fn deny(
     }
     rows::change(
         db,
-        "UPDATE device_codes SET decision = 'denied'
+        "UPDATE device_codes SET decision = 'denied', asked_from = ''
          WHERE hash = ?1 AND decision IS NULL AND expires_at > ?2",
         (hash.as_bytes(), now.as_unix()),
     )

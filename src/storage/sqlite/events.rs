@@ -15,15 +15,18 @@ pub(super) fn record(db: &Connection, event: &Event) -> Result<()> {
         event.account.domain().as_str(),
         rows::localpart(&event.account),
     );
-    // Anybody can give a wrong password for any name: names that nothing is kept of get no row.
+    // Anybody can give a wrong password for any name: names that nobody uses get no row. What has ended may
+    // be of another who had the name before.
     let anybody = event.kind == EventKind::LoginFailed;
     rows::change(
         db,
         "INSERT INTO events (host, localpart, day, kind, grant_id, reason, client_name, at, address)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, (SELECT client_name FROM grants WHERE grant_id = ?5), ?7, ?8
          WHERE NOT ?9
-             OR EXISTS (SELECT 1 FROM grants WHERE host = ?1 AND localpart = ?2)
-             OR EXISTS (SELECT 1 FROM browser_sessions WHERE host = ?1 AND localpart = ?2)
+             OR EXISTS (SELECT 1 FROM grants
+                        WHERE host = ?1 AND localpart = ?2 AND ended_at IS NULL)
+             OR EXISTS (SELECT 1 FROM browser_sessions
+                        WHERE host = ?1 AND localpart = ?2 AND expires_at > ?7)
          ON CONFLICT (host, localpart, day, kind, grant_id) DO UPDATE SET
              count = count + 1, at = max(at, excluded.at), address = excluded.address",
         (

@@ -293,13 +293,14 @@ pub(super) fn touch(
     .map(drop)
 }
 
-/// Forgets where everything came from.
+/// Forgets where everything came from, but for devices that wait: their person is to see it.
 pub(super) fn forget_addresses(db: &Connection) -> Result<()> {
     for sql in [
         "UPDATE grants SET granted_from = NULL, last_used_from = NULL
          WHERE granted_from IS NOT NULL OR last_used_from IS NOT NULL",
         "UPDATE codes SET granted_from = NULL WHERE granted_from IS NOT NULL",
         "UPDATE device_codes SET granted_from = NULL WHERE granted_from IS NOT NULL",
+        "UPDATE device_codes SET asked_from = '' WHERE decision IS NOT NULL AND asked_from <> ''",
         "UPDATE browser_sessions SET address = NULL WHERE address IS NOT NULL",
         "UPDATE events SET address = NULL WHERE address IS NOT NULL",
     ] {
