@@ -1,14 +1,18 @@
 //! People in control, from their chat clients: see what was granted, take one back, and its session ends while
 //! the others go on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use minidom::Element;
 use xmpp_oauth::xmpp::c2s::Client;
 
+use crate::answers::hidden;
 use crate::site::{LIMIT, Site, ask, condition, ended};
+use crate::support::http::Http;
 use crate::support::prosody::{ALICE, BOB};
 use crate::support::release::servers;
+use crate::support::server::Wish;
 use crate::support::wait::until;
 
 const NORMAL: &str = "openid xmpp:client:normal";
@@ -254,5 +258,167 @@ async fn a_client_library_that_others_wrote_takes_an_app_back() {
             left.iter().any(|(id, _)| said["apps"][1] == *id),
             "{release}: the same ids"
         );
+    }
+}
+
+/// One of the four ways to the same list.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Page,
+    Cam,
+    Command,
+    Cli,
+}
+
+const WAYS: [Way; 4] = [Way::Page, Way::Cam, Way::Command, Way::Cli];
+
+/// Alice with her browser and her chat client.
+struct Owner<'a> {
+    site: &'a Site,
+    browser: Http,
+    chat: Client,
+}
+
+impl Owner<'_> {
+    /// The form of the command that takes apps back, as it is sent.
+    async fn form(&mut self) -> Element {
+        let answer = ask(
+            &mut self.chat,
+            &command("revoke-apps", "action='execute'", ""),
+        )
+        .await;
+        answer.get_child("command", COMMANDS).unwrap().clone()
+    }
+
+    /// The ids of her apps.
+    async fn sees(&mut self, way: Way) -> BTreeSet<String> {
+        match way {
+            Way::Page => {
+                let page = self.browser.get(&self.site.program.url("/account")).await;
+                let text = page.text().replace("&#x2f;", "/");
+                let links = text.split("href=\"/account/apps/").skip(1);
+                links
+                    .map(|link| link.split_once('"').unwrap().0.to_owned())
+                    .collect()
+            }
+            Way::Cam => {
+                let clients = clients(&mut self.chat).await.into_iter();
+                let is_app = |client: &Element| {
+                    let auth = client.get_child("auth", CAM).unwrap();
+                    auth.has_child("grant", CAM)
+                };
+                clients
+                    .filter(|(_, client)| is_app(client))
+                    .map(|(id, _)| id)
+                    .collect()
+            }
+            Way::Command => {
+                let command = self.form().await;
+                let form = command.get_child("x", "jabber:x:data").unwrap();
+                let mut fields = form.children();
+                let apps = fields.find(|field| field.attr("var") == Some("apps"));
+                let options = apps.map(Element::children).into_iter().flatten();
+                options
+                    .filter(|option| option.name() == "option")
+                    .map(|option| option.get_child("value", "jabber:x:data").unwrap().text())
+                    .collect()
+            }
+            Way::Cli => ids(self.site).await.into_iter().collect(),
+        }
+    }
+
+    async fn takes_back(&mut self, way: Way, id: &str) {
+        match way {
+            Way::Page => {
+                let url = self.site.program.url(&format!("/account/apps/{id}"));
+                let page = self.browser.get(&url).await;
+                let ticket = hidden(&page, "ticket");
+                let answer = self.browser.post_form(&url, &[("ticket", &ticket)]).await;
+                assert_eq!(answer.status, 303, "{}", answer.text());
+            }
+            Way::Cam => {
+                let answer = ask(&mut self.chat, &revoke(id)).await;
+                assert_eq!(answer.attr("type"), Some("result"));
+            }
+            Way::Command => {
+                let asked = self.form().await;
+                let session = asked.attr("sessionid").unwrap();
+                let session = format!("sessionid='{session}' action='complete'");
+                let form = format!(
+                    "<x xmlns='jabber:x:data' type='submit'><field var='apps'><value>{id}</value></field></x>"
+                );
+                let answer = ask(&mut self.chat, &command("revoke-apps", &session, &form)).await;
+                let done = answer.get_child("command", COMMANDS).unwrap();
+                assert_eq!(done.attr("status"), Some("completed"));
+            }
+            Way::Cli => {
+                let output = self.site.program.run(&["grants", "revoke", id]).await;
+                assert!(output.status.success(), "{output:?}");
+            }
+        }
+    }
+}
+
+/// The ids of all grants, the newest first, as the operator sees them.
+async fn ids(site: &Site) -> Vec<String> {
+    let listed = site.program.run(&["grants", "list", "--json"]).await;
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let grants = listed.as_array().unwrap().iter();
+    grants
+        .map(|grant| grant["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What whoever is allowed to ask over the link is told of a token.
+async fn is_active(rest: &mut Client, token: &str) -> bool {
+    let question = format!(
+        "<iq type='get' id='i' to='oauth.localhost'><introspect xmlns='urn:xmpp-oauth:introspection:0'>\
+         <token>{token}</token></introspect></iq>"
+    );
+    String::from(&ask(rest, &question).await).contains("\"active\":true")
+}
+
+#[tokio::test]
+async fn each_of_the_four_ways_shows_the_same_apps_and_takes_one_back() {
+    for release in servers() {
+        let more = "[introspection]\nallowed = [\"bob@localhost/rest\"]";
+        let site = Site::with(Wish::of(release), more).await;
+        let (mut rest, _) = site.password_session(BOB, Some("rest")).await;
+        let stays = site.tokens(NORMAL).await;
+        let (mut phone, _) = site.session(&stays.access).await;
+        let mut alice = Owner {
+            site: &site,
+            browser: Http::new(),
+            chat: site.password_session(ALICE, None).await.0,
+        };
+        let login = site.program.url("/login");
+        site.log_in(&mut alice.browser, &login, ALICE).await;
+        for way in WAYS {
+            let tokens = site.tokens(NORMAL).await;
+            let (mut tablet, _) = site.session(&tokens.access).await;
+            let id = ids(&site).await.remove(0);
+            let mut all = BTreeSet::from([ids(&site).await.remove(1), id.clone()]);
+            for seen_by in WAYS {
+                assert_eq!(alice.sees(seen_by).await, all, "{release}: {seen_by:?}");
+            }
+            assert!(is_active(&mut rest, &tokens.access).await, "{release}");
+
+            alice.takes_back(way, &id).await;
+            let (took, _) = ended(&mut tablet).await;
+            assert!(took < PROMPTLY, "{release}, {way:?}: {took:?}");
+            goes_on(&mut phone).await;
+            let refreshed = site.refresh(&tokens.client_id, &tokens.refresh).await;
+            assert_eq!(refreshed.status, 400, "{release}, {way:?}");
+            assert!(
+                !is_active(&mut rest, &tokens.access).await,
+                "{release}, {way:?}"
+            );
+            assert!(!site.logs_in(&tokens.access).await, "{release}, {way:?}");
+            all.remove(&id);
+            for seen_by in WAYS {
+                assert_eq!(alice.sees(seen_by).await, all, "{release}: {seen_by:?}");
+            }
+        }
+        assert!(site.logs_in(&stays.access).await, "{release}");
     }
 }

@@ -4,17 +4,17 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::Mutex;
 
 use crate::answers::{hidden, redirect};
 use crate::site::{LIMIT, Site};
 use crate::support::http::Http;
 use crate::support::npm;
-use crate::support::prosody::{ALICE, Prosody};
+use crate::support::prosody::ALICE;
 use crate::support::release::servers;
-use crate::support::server::Server;
+use crate::support::server::Wish;
 
 /// Alice, as clients know her.
 const WHO: &str = "xmpp:alice@localhost";
@@ -92,44 +92,62 @@ async fn oauth4webapi_goes_from_discovery_to_revocation() {
     }
 }
 
-/// What a chat client on StanzaJS sees (tests/npm/chat.mjs).
-async fn stanza_js(site: &Site, jid: &str, token: &str) -> Value {
-    let Server::Prosody(server) = &site.server else {
-        panic!("started as a Prosody");
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/npm/chat.mjs");
-    let node = Command::new("node")
-        .arg(script)
-        .arg(npm::folder())
-        .arg(format!(
-            "ws://localhost:{}/xmpp-websocket",
-            server.ports.http
-        ))
-        .args([jid, token])
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(LIMIT, node).await;
-    let output = output.expect("an end in time").expect("node");
-    let said = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+/// A chat client on StanzaJS (tests/npm/chat.mjs), at one of a server's addresses for browsers.
+struct StanzaJs {
+    lines: Lines<BufReader<ChildStdout>>,
+    _node: Child,
+}
+
+impl StanzaJs {
+    fn start(address: &str, jid: &str, token: &str) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/npm/chat.mjs");
+        let mut node = Command::new("node")
+            .arg(script)
+            .arg(npm::folder())
+            .args([address, jid, token])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("node: run tools/install clients");
+        Self {
+            lines: BufReader::new(node.stdout.take().unwrap()).lines(),
+            _node: node,
+        }
+    }
+
+    /// What it sees next.
+    async fn sees(&mut self) -> Value {
+        let line = tokio::time::timeout(LIMIT, self.lines.next_line()).await;
+        let line = line.expect("a line in time").unwrap();
+        serde_json::from_str(&line.expect("a last word")).unwrap()
+    }
 }
 
 #[tokio::test]
-async fn stanza_js_logs_in_with_a_token_and_with_no_other() {
-    for release in servers().into_iter().filter(|release| release.is_prosody()) {
-        let server = Prosody::builder(release).global_modules(&["websocket"]);
-        let site = Site::on(Server::Prosody(server.start().await), "").await;
-        let tokens = site.tokens("xmpp:client:normal").await;
-        let seen = stanza_js(&site, "alice@localhost", &tokens.access).await;
-        let jid = seen["jid"].as_str().unwrap_or_else(|| panic!("{seen}"));
-        assert!(jid.starts_with("alice@localhost/"), "{release}: {seen}");
-        assert_eq!(seen["contacts"], 0, "{release}: {seen}");
-
+async fn stanza_js_logs_in_by_websocket_and_by_bosh_until_its_access_is_taken_back() {
+    for release in servers() {
+        let site = Site::with(Wish::of(release).with_web(), "").await;
         let identity = site.tokens("openid").await;
-        site.revoke(&tokens).await;
-        for token in [&identity.access, &tokens.access] {
-            let seen = stanza_js(&site, "alice@localhost", token).await;
-            assert_eq!(seen, json!({ "failed": true }), "{release}");
+        for address in site.server.web() {
+            let tokens = site.tokens("xmpp:client:normal").await;
+            let alice = "alice@localhost";
+            let mut chat = StanzaJs::start(&address, alice, &tokens.access);
+            let seen = chat.sees().await;
+            let jid = seen["jid"].as_str().unwrap_or_else(|| panic!("{seen}"));
+            assert!(jid.starts_with("alice@localhost/"), "{release}: {seen}");
+            assert_eq!(seen["contacts"], 0, "{release}: {seen}");
+
+            site.revoke(&tokens).await;
+            let seen = chat.sees().await;
+            assert_eq!(
+                seen,
+                json!({ "disconnected": true }),
+                "{release}, {address}"
+            );
+            for token in [&identity.access, &tokens.access] {
+                let seen = StanzaJs::start(&address, alice, token).sees().await;
+                assert_eq!(seen, json!({ "failed": true }), "{release}, {address}");
+            }
         }
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Wish {
     has_resumption: bool,
     /// XEP-0388, and XEP-0484 where it works.
     has_sasl2: bool,
+    /// WebSocket and BOSH (RFC 7395, XEP-0206).
+    has_web: bool,
     /// Our module is there.
     pub(crate) has_oauth_module: bool,
 }
@@ -30,6 +32,7 @@ impl Wish {
             is_encrypted: false,
             has_resumption: false,
             has_sasl2: false,
+            has_web: false,
             has_oauth_module: true,
         }
     }
@@ -51,6 +54,13 @@ impl Wish {
     pub(crate) fn with_sasl2(self) -> Self {
         Self {
             has_sasl2: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn with_web(self) -> Self {
+        Self {
+            has_web: true,
             ..self
         }
     }
@@ -109,6 +119,9 @@ impl Wish {
         }
         if self.has_fast() {
             builder = builder.host_modules(&["sasl2_fast"]);
+        }
+        if self.has_web {
+            builder = builder.global_modules(&["websocket", "bosh"]);
         }
         if !self.has_oauth_module {
             builder = builder.without_oauth_module();
@@ -190,6 +203,18 @@ impl Server {
             Self::Prosody(server) => server.c2s_tls(),
             Self::Ejabberd(server) => server.c2s_tls(),
         }
+    }
+
+    /// Where chat clients in browsers connect: by WebSocket, by BOSH.
+    pub(crate) fn web(&self) -> [String; 2] {
+        let port = match self {
+            Self::Prosody(server) => server.ports.http,
+            Self::Ejabberd(server) => server.ports.http,
+        };
+        [
+            format!("ws://localhost:{port}/xmpp-websocket"),
+            format!("http://localhost:{port}/http-bind"),
+        ]
     }
 
     pub(crate) fn component(&self) -> SocketAddr {

@@ -33,6 +33,10 @@ listen:
     starttls_required: {encrypted}
     max_stanza_size: 262144
   - {{port: {c2s_tls}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true}}
+  - port: {http}
+    ip: "127.0.0.1"
+    module: ejabberd_http
+    request_handlers: {{/xmpp-websocket: ejabberd_http_ws, /http-bind: mod_bosh}}
   - port: {component}
     ip: "127.0.0.1"
     module: ejabberd_service
@@ -40,6 +44,7 @@ listen:
     hosts: {{{COMPONENT}: {{password: "{SECRET}"}}}}
 modules:
   mod_adhoc: {{}}
+  mod_bosh: {{}}
   mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_configure: {{}}
@@ -61,6 +66,7 @@ modules:
         c2s = ports.c2s,
         c2s_tls = ports.c2s_tls,
         component = ports.component,
+        http = ports.http,
     );
     if wish.has_fast() {
         yaml += "  mod_auth_fast: {}\n";

@@ -28,7 +28,7 @@ const MODULE: &str = "server-modules/ejabberd/mod_oauth_component";
 /// A running ejabberd, or one stopped to be started again. Dropped, it is killed and its folder removed.
 pub(crate) struct Ejabberd {
     wish: Wish,
-    ports: Ports,
+    pub(crate) ports: Ports,
     distribution: u16,
     child: Option<Guarded>,
     dir: TempDir,
