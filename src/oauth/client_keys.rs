@@ -3,7 +3,7 @@
 //! fit, since a client may have changed its keys; but never more often than once a minute.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -24,21 +24,52 @@ const MOST: usize = 1000;
 /// What was fetched from one address, and when it was last tried.
 #[derive(Default)]
 struct Fetched {
-    keys: Option<(Value, Timestamp)>,
+    keys: Option<(Arc<Value>, Timestamp)>,
     asked_at: Option<Timestamp>,
+}
+
+/// One address. Keys that are here are read while others are fetched: a signature that fits nothing holds
+/// up none that fits.
+#[derive(Default)]
+struct Place {
+    fetched: Mutex<Fetched>,
+    /// Held by the one that asks.
+    asking: tokio::sync::Mutex<()>,
+}
+
+impl Place {
+    fn fetched(&self) -> MutexGuard<'_, Fetched> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keys from there, unless they are too old.
+    fn fresh(&self, now: Timestamp) -> Option<Arc<Value>> {
+        let fetched = self.fetched();
+        let (keys, at) = fetched.keys.as_ref()?;
+        (now.since(*at) < KEPT_FOR).then(|| Arc::clone(keys))
+    }
+
+    /// Whether the address may be asked, which is then noted as done.
+    fn may_ask(&self, now: Timestamp) -> bool {
+        let asked_at = &mut self.fetched().asked_at;
+        let may = asked_at.is_none_or(|at| now.since(at) >= ASKED_EVERY);
+        if may {
+            *asked_at = Some(now);
+        }
+        may
+    }
 }
 
 /// The keys that were fetched.
 #[derive(Default)]
-pub(super) struct FetchedKeys(Mutex<HashMap<Url, Arc<tokio::sync::Mutex<Fetched>>>>);
+pub(super) struct FetchedKeys(Mutex<HashMap<Url, Arc<Place>>>);
 
 impl FetchedKeys {
     /// The place of an address. Where there are too many, one gives way that nobody is at.
-    fn of(&self, url: &Url) -> Arc<tokio::sync::Mutex<Fetched>> {
+    fn of(&self, url: &Url) -> Arc<Place> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !all.contains_key(url) && all.len() >= MOST {
-            let idle = |place: &Arc<tokio::sync::Mutex<Fetched>>| Arc::strong_count(place) == 1;
-            let gone = all.iter().find(|(_, place)| idle(place));
+            let gone = all.iter().find(|(_, place)| Arc::strong_count(place) == 1);
             if let Some(gone) = gone.map(|(url, _)| url.clone()) {
                 all.remove(&gone);
             }
@@ -67,36 +98,24 @@ impl Provider {
             return verify(keys).ok_or("is not signed with a key of the client's jwks");
         };
         let place = self.fetched_keys.of(url);
-        let mut fetched = place.lock().await;
-        let now = self.now();
-        let fresh = fetched
-            .keys
-            .as_ref()
-            .filter(|(_, at)| now.since(*at) < KEPT_FOR);
-        if let Some(claims) = fresh.and_then(|(keys, _)| verify(keys)) {
+        if let Some(claims) = place.fresh(self.now()).and_then(|keys| verify(&keys)) {
             return Ok(claims);
         }
-        if fetched
-            .asked_at
-            .is_none_or(|at| now.since(at) >= ASKED_EVERY)
-        {
-            fetched.asked_at = Some(now);
+        let _turn = place.asking.lock().await;
+        let now = self.now();
+        if place.may_ask(now) {
             match self.fetch_keys(url).await {
-                Ok(keys) => fetched.keys = Some((keys, now)),
+                Ok(keys) => place.fetched().keys = Some((Arc::new(keys), now)),
                 Err(why) => {
                     let client = &metadata.client_name;
                     tracing::warn!(client, %url, why, "a client's keys could not be fetched");
                 }
             }
         }
-        let fresh = fetched
-            .keys
-            .as_ref()
-            .filter(|(_, at)| now.since(*at) < KEPT_FOR);
-        let (keys, _) = fresh.ok_or(
+        let keys = place.fresh(now).ok_or(
             "cannot be verified: the client's jwks_uri could not be read; try again in a minute",
         )?;
-        verify(keys).ok_or("is not signed with a key of the client's jwks_uri")
+        verify(&keys).ok_or("is not signed with a key of the client's jwks_uri")
     }
 
     async fn fetch_keys(&self, url: &Url) -> Result<Value, String> {

@@ -28,6 +28,8 @@ struct Website {
     connected: Arc<AtomicU32>,
     asked: Arc<AtomicU32>,
     answer: Arc<std::sync::Mutex<String>>,
+    /// Held by a test that lets it wait with its answers.
+    slow: Arc<tokio::sync::Mutex<()>>,
     /// Its certificate authority.
     folder: TempDir,
 }
@@ -58,10 +60,11 @@ impl Website {
             connected: Arc::default(),
             asked: Arc::default(),
             answer: Arc::default(),
+            slow: Arc::default(),
             folder,
         };
         let (connected, asked) = (Arc::clone(&website.connected), Arc::clone(&website.asked));
-        let answer = Arc::clone(&website.answer);
+        let (answer, slow) = (Arc::clone(&website.answer), Arc::clone(&website.slow));
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         tokio::spawn(async move {
             loop {
@@ -75,6 +78,7 @@ impl Website {
                     continue;
                 };
                 asked.fetch_add(1, Ordering::SeqCst);
+                drop(slow.lock().await);
                 let answer = answer.lock().unwrap().clone();
                 // who asks may hang up before the end
                 let _ = tls.write_all(answer.as_bytes()).await;
@@ -177,6 +181,32 @@ async fn a_new_key_is_found_and_strangers_do_not_make_us_ask_again_and_again() {
     assert!(is_known(&world, &app, &new).await);
     assert!(!is_known(&world, &app, &key).await, "it was withdrawn");
     assert_eq!(website.times_asked(), 2);
+}
+
+#[tokio::test]
+async fn a_stranger_does_not_hold_up_the_client_while_its_keys_are_fetched_anew() {
+    let (website, key) = (Website::new().await, ClientKey::new());
+    website.has(&[&key]);
+    let (world, app) = website.world(ALLOWED).await;
+    assert!(is_known(&world, &app, &key).await);
+    world.wait(60);
+    let held = website.slow.lock().await;
+    let strange = ClientKey::new();
+    let stranger = is_known(&world, &app, &strange);
+    let client = async {
+        while website.times_asked() < 2 {
+            tokio::task::yield_now().await;
+        }
+        is_known(&world, &app, &key).await
+    };
+    tokio::pin!(stranger);
+    tokio::select! {
+        biased;
+        _ = &mut stranger => panic!("the client waited for the stranger"),
+        known = client => assert!(known),
+    }
+    drop(held);
+    assert!(!stranger.await);
 }
 
 #[tokio::test]
