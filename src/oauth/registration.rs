@@ -107,10 +107,7 @@ impl Provider {
         let now = self.now();
         self.check_initial_token(token)?;
         let metadata = self.checked(body)?;
-        self.registrations_from_address
-            .take(&from, now)
-            .inspect_err(|_| self.counts.registrations_per_address.inc())
-            .map_err(RegistrationError::TooMany)?;
+        self.brake_registration(from)?;
 
         let claims = ClientIdClaims {
             metadata,
@@ -133,6 +130,14 @@ impl Provider {
             expires_at: claims.exp,
             origin: ClientOrigin::Registered,
         }))
+    }
+
+    /// Counts what an address registers, changes and removes.
+    fn brake_registration(&self, from: AddressKey) -> Result<(), RegistrationError> {
+        self.registrations_from_address
+            .take(&from, self.now())
+            .inspect_err(|_| self.counts.registrations_per_address.inc())
+            .map_err(RegistrationError::TooMany)
     }
 
     fn checked(&self, body: &[u8]) -> Result<ClientMetadata, OauthError> {
@@ -303,9 +308,7 @@ impl Provider {
         id: &ClientId,
         from: AddressKey,
     ) -> Result<(), RegistrationError> {
-        self.registrations_from_address
-            .take(&from, self.now())
-            .map_err(RegistrationError::TooMany)?;
+        self.brake_registration(from)?;
         if self.store.has_room_for_client(id, MOST_UNUSED).await? {
             return Ok(());
         }

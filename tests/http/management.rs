@@ -186,6 +186,7 @@ async fn changes_are_slowed_down_like_registrations() {
         let answer = manage("PUT", &said, token(&said), &body).await;
         assert_eq!(answer.status, expected, "{}", answer.text());
     }
+    assert_eq!(world.refused_at("registrations_per_address"), 1);
 }
 
 #[tokio::test]
