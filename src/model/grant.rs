@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jid::BareJid;
 
-use super::{ClaimSet, ClientId, Generation, GrantId, ScopeSet};
+use super::{ClaimSet, Client, ClientId, Generation, GrantId, ScopeSet};
 use crate::clock::Timestamp;
 
 /// What a person allowed a client to do. Tokens and live sessions hang on it and end with it.
@@ -42,6 +42,32 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// One that is given now to `client`, of which nothing else is known yet.
+    pub fn new(
+        id: GrantId,
+        account: BareJid,
+        client: &Client,
+        scopes: ScopeSet,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            account,
+            client_id: client.id.clone(),
+            client_name: client.metadata.client_name.clone(),
+            scopes,
+            created_at: now,
+            granted_from: None,
+            last_used_at: now,
+            last_used_from: None,
+            auth_time: None,
+            nonce: None,
+            id_token_claims: ClaimSet::default(),
+            generation: None,
+            ended: None,
+        }
+    }
+
     /// Whether it still opens anything.
     pub fn is_live(&self) -> bool {
         self.ended.is_none()

@@ -26,20 +26,18 @@ impl Provider {
             .await?;
         let now = self.now();
         let grant = Grant {
-            id: GrantId::random(self.random.as_ref()),
-            account: session.account.clone(),
-            client_id: client.id.clone(),
-            client_name: client.metadata.client_name.clone(),
-            scopes: scopes.clone(),
-            created_at: now,
             granted_from: self.kept(from),
-            last_used_at: now,
-            last_used_from: None,
             auth_time: Some(session.auth_time),
             nonce: request.nonce.clone(),
             id_token_claims: request.id_token_claims.clone(),
             generation: session.generation.clone(),
-            ended: None,
+            ..Grant::new(
+                GrantId::random(self.random.as_ref()),
+                session.account.clone(),
+                client,
+                scopes.clone(),
+                now,
+            )
         };
         let response = request.response_type;
         let pair = match response.has_token() {

@@ -36,20 +36,18 @@ pub(in crate::oauth) async fn authorization_code(
 
     let now = provider.now();
     let grant = Grant {
-        id: record.grant_id,
-        account: record.account,
-        client_id: record.client_id,
-        client_name: client.metadata.client_name.clone(),
-        scopes: record.scopes.clone(),
-        created_at: now,
+        granted_from: record.granted_from,
         auth_time: Some(record.auth_time),
         nonce: record.nonce,
         id_token_claims: record.id_token_claims,
         generation: record.generation,
-        ended: None,
-        granted_from: record.granted_from,
-        last_used_at: now,
-        last_used_from: None,
+        ..Grant::new(
+            record.grant_id,
+            record.account,
+            client,
+            record.scopes.clone(),
+            now,
+        )
     };
     let with_refresh = provider.gives_refresh_token(client, &record.scopes);
     let pair = provider.new_pair(client, record.scopes, with_refresh, caller)?;

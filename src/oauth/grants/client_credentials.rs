@@ -3,7 +3,7 @@
 
 use jid::BareJid;
 
-use crate::model::{ClaimSet, Client, Grant, GrantId, ScopeSet};
+use crate::model::{Client, Grant, GrantId, ScopeSet};
 use crate::oauth::token::{Caller, Issued};
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 
@@ -28,20 +28,14 @@ pub(in crate::oauth) async fn client_credentials(
     }
     let now = provider.now();
     let grant = Grant {
-        id: GrantId::random(provider.random.as_ref()),
-        account: provider.nobody(),
-        client_id: client.id.clone(),
-        client_name: client.metadata.client_name.clone(),
-        scopes: ScopeSet::default(),
-        created_at: now,
-        granted_from: None,
-        last_used_at: now,
-        last_used_from: None,
         auth_time: Some(now),
-        nonce: None,
-        id_token_claims: ClaimSet::default(),
-        generation: None,
-        ended: None,
+        ..Grant::new(
+            GrantId::random(provider.random.as_ref()),
+            provider.nobody(),
+            client,
+            ScopeSet::default(),
+            now,
+        )
     };
     let pair = provider.new_pair(client, ScopeSet::default(), false, caller)?;
     provider.save_grant(client, &grant, &pair).await?;

@@ -1,6 +1,6 @@
 //! A device code for tokens (RFC 8628 §3.4, §3.5).
 
-use crate::model::{ClaimSet, Client, DeviceState, Grant};
+use crate::model::{Client, DeviceState, Grant};
 use crate::oauth::token::{Caller, Issued};
 use crate::oauth::{ErrorCode, OauthError, Params, Provider};
 use crate::secrets::TokenHash;
@@ -48,20 +48,16 @@ pub(in crate::oauth) async fn device_code(
         .check_account(&approval.account, approval.generation.as_ref())
         .await?;
     let grant = Grant {
-        id: approval.grant_id,
-        account: approval.account,
-        client_id: device.client_id,
-        client_name: client.metadata.client_name.clone(),
-        scopes: approval.scopes.clone(),
-        created_at: now,
         granted_from: approval.granted_from,
-        last_used_at: now,
-        last_used_from: None,
         auth_time: approval.auth_time,
-        nonce: None,
-        id_token_claims: ClaimSet::default(),
         generation: approval.generation,
-        ended: None,
+        ..Grant::new(
+            approval.grant_id,
+            approval.account,
+            client,
+            approval.scopes.clone(),
+            now,
+        )
     };
     let with_refresh = provider.gives_refresh_token(client, &approval.scopes);
     let pair = provider.new_pair(client, approval.scopes, with_refresh, caller)?;

@@ -1,7 +1,7 @@
 //! A password for tokens (RFC 6749 §4.3), for the operator's own apps alone: whatever else sees a
 //! password, the pages are there to prevent. The brakes and the answers are those of the login page.
 
-use crate::model::{ClaimSet, Client, Grant, GrantId};
+use crate::model::{Client, Grant, GrantId};
 use crate::oauth::claims::Wanted;
 use crate::oauth::login::{LoginError, Visitor};
 use crate::oauth::token::{Caller, Issued};
@@ -46,20 +46,16 @@ pub(in crate::oauth) async fn password(
     let scopes = provider.grantable(&asked, client, &account)?;
     let now = provider.now();
     let grant = Grant {
-        id: GrantId::random(provider.random.as_ref()),
-        account,
-        client_id: client.id.clone(),
-        client_name: client.metadata.client_name.clone(),
-        scopes: scopes.clone(),
-        created_at: now,
         granted_from: provider.kept(caller.from),
-        last_used_at: now,
-        last_used_from: None,
         auth_time: Some(now),
-        nonce: None,
-        id_token_claims: ClaimSet::default(),
         generation: proved.generation.clone(),
-        ended: None,
+        ..Grant::new(
+            GrantId::random(provider.random.as_ref()),
+            account,
+            client,
+            scopes.clone(),
+            now,
+        )
     };
     let with_refresh = provider.gives_refresh_token(client, &scopes);
     let pair = provider.new_pair(client, scopes, with_refresh, caller)?;
