@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 
 use super::answer::{Forms, Refused, redirect};
@@ -17,10 +17,10 @@ use super::request::{form, pairs};
 use super::{Shared, Web};
 use crate::clock::Timestamp;
 use crate::model::{GrantId, SessionId};
-use crate::oauth::OauthError;
 use crate::oauth::browsers::{Browser, session_id};
 use crate::oauth::granted::Granted;
 use crate::oauth::login::CurrentSession;
+use crate::oauth::{OauthError, Params};
 
 /// The account's page.
 pub(super) const ACCOUNT_PATH: &str = "/account";
@@ -55,11 +55,11 @@ pub(super) fn is_account_page(path: &str) -> bool {
             .is_some_and(is_id)
 }
 
-/// Who is logged in here, or what they see instead.
-type Person = Result<CurrentSession, Response>;
+/// What a handler goes on with, or what the visitor sees instead.
+type Step<T> = Result<T, Response>;
 
 impl Web {
-    async fn person(&self, headers: &HeaderMap, path: &str) -> Person {
+    async fn person(&self, headers: &HeaderMap, path: &str) -> Step<CurrentSession> {
         match self.session(headers).await {
             Ok(Some(current)) => Ok(current),
             Ok(None) => Err(redirect(&login_for(path))),
@@ -68,7 +68,7 @@ impl Web {
     }
 
     /// Somebody who gave the password just now; others are asked for it and come back to `path`.
-    async fn recent_person(&self, headers: &HeaderMap, path: &str) -> Person {
+    async fn recent_person(&self, headers: &HeaderMap, path: &str) -> Step<CurrentSession> {
         let current = self.person(headers, path).await?;
         match self.provider.is_recent(&current) {
             true => Ok(current),
@@ -110,18 +110,15 @@ impl Web {
         body: Body,
         current: &CurrentSession,
         path: &str,
-    ) -> Result<Result<crate::oauth::Params, Response>, Refused> {
-        let params = form(self, headers, body).await?;
+    ) -> Step<Params> {
+        let params = form(self, headers, body).await;
+        let params = params.map_err(Refused::into_response)?;
         let ticket = params.get("ticket").unwrap_or("");
         if !self.provider.is_action_ticket(current, path, ticket) {
             let sentence = "This form was open for too long, or was not made for this browser.";
-            return Ok(Err(self.account_error(
-                headers,
-                StatusCode::BAD_REQUEST,
-                sentence,
-            )));
+            return Err(self.account_error(headers, StatusCode::BAD_REQUEST, sentence));
         }
-        Ok(Ok(params))
+        Ok(params)
     }
 }
 
@@ -143,16 +140,13 @@ pub(super) async fn get(
     State(web): State<Shared>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Response {
-    let current = match web.person(&headers, ACCOUNT_PATH).await {
-        Ok(current) => current,
-        Err(response) => return response,
-    };
+) -> Step<Response> {
+    let current = web.person(&headers, ACCOUNT_PATH).await?;
     let done = pairs(query.as_deref().unwrap_or(""))
         .ok()
         .and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "done"))
         .and_then(|(_, word)| Done::from_word(&word));
-    match account_page(&web, &current, done).await {
+    Ok(match account_page(&web, &current, done).await {
         Ok(page) => {
             let html = web
                 .pages()
@@ -160,7 +154,7 @@ pub(super) async fn get(
             web.page(StatusCode::OK, html, &Forms::Here)
         }
         Err(error) => web.failed(&headers, error),
-    }
+    })
 }
 
 async fn account_page(
@@ -252,31 +246,32 @@ pub(super) async fn ask_for_one(
     State(web): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Response {
+) -> Step<Response> {
     let id = GrantId::new(id);
     if !is_account_page(&app_path(&id)) {
-        return web.no_such_app(&headers);
+        return Ok(web.no_such_app(&headers));
     }
-    let current = match web.recent_person(&headers, &app_path(&id)).await {
-        Ok(current) => current,
-        Err(response) => return response,
-    };
-    let granted = match web.provider.granted(&current.session.account).await {
-        Ok(granted) => granted,
-        Err(error) => return web.failed(&headers, error),
-    };
-    match granted.iter().find(|granted| granted.grant.id == id) {
-        Some(granted) => revoke_page(&web, &headers, &current, Some(granted), app_path(&id)),
-        None => web.no_such_app(&headers),
-    }
+    let current = web.recent_person(&headers, &app_path(&id)).await?;
+    let granted = web.provider.granted(&current.session.account).await;
+    let granted = granted.map_err(|error| web.failed(&headers, error))?;
+    Ok(
+        match granted.iter().find(|granted| granted.grant.id == id) {
+            Some(granted) => revoke_page(&web, &headers, &current, Some(granted), app_path(&id)),
+            None => web.no_such_app(&headers),
+        },
+    )
 }
 
 /// GET /account/apps: are all apps to lose their access?
-pub(super) async fn ask_for_all(State(web): State<Shared>, headers: HeaderMap) -> Response {
-    match web.recent_person(&headers, APPS_PATH).await {
-        Ok(current) => revoke_page(&web, &headers, &current, None, APPS_PATH.to_owned()),
-        Err(response) => response,
-    }
+pub(super) async fn ask_for_all(State(web): State<Shared>, headers: HeaderMap) -> Step<Response> {
+    let current = web.recent_person(&headers, APPS_PATH).await?;
+    Ok(revoke_page(
+        &web,
+        &headers,
+        &current,
+        None,
+        APPS_PATH.to_owned(),
+    ))
 }
 
 fn revoke_page(
@@ -302,19 +297,14 @@ pub(super) async fn revoke_one(
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refused> {
+) -> Step<Response> {
     let id = GrantId::new(id);
     let path = app_path(&id);
     if !is_account_page(&path) {
         return Ok(web.no_such_app(&headers));
     }
-    let current = match web.recent_person(&headers, &path).await {
-        Ok(current) => current,
-        Err(response) => return Ok(response),
-    };
-    if let Err(response) = web.checked_form(&headers, body, &current, &path).await? {
-        return Ok(response);
-    }
+    let current = web.recent_person(&headers, &path).await?;
+    web.checked_form(&headers, body, &current, &path).await?;
     let account = &current.session.account;
     Ok(match web.provider.revoke_granted(account, &id).await {
         Ok(true) => done(Done::AppRevoked),
@@ -328,17 +318,10 @@ pub(super) async fn revoke_all(
     State(web): State<Shared>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refused> {
-    let current = match web.recent_person(&headers, APPS_PATH).await {
-        Ok(current) => current,
-        Err(response) => return Ok(response),
-    };
-    if let Err(response) = web
-        .checked_form(&headers, body, &current, APPS_PATH)
-        .await?
-    {
-        return Ok(response);
-    }
+) -> Step<Response> {
+    let current = web.recent_person(&headers, APPS_PATH).await?;
+    web.checked_form(&headers, body, &current, APPS_PATH)
+        .await?;
     let account = &current.session.account;
     Ok(match web.provider.revoke_all_granted(account).await {
         Ok(_) => done(Done::AllRevoked),
@@ -352,15 +335,10 @@ pub(super) async fn log_out_one(
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refused> {
-    let current = match web.person(&headers, ACCOUNT_PATH).await {
-        Ok(current) => current,
-        Err(response) => return Ok(response),
-    };
+) -> Step<Response> {
+    let current = web.person(&headers, ACCOUNT_PATH).await?;
     let path = format!("{BROWSERS_PATH}/{id}");
-    if let Err(response) = web.checked_form(&headers, body, &current, &path).await? {
-        return Ok(response);
-    }
+    web.checked_form(&headers, body, &current, &path).await?;
     let account = &current.session.account;
     let id = SessionId::new(id);
     Ok(match web.provider.log_out_browser(account, &id).await {
@@ -375,24 +353,17 @@ pub(super) async fn log_out_all(
     State(web): State<Shared>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refused> {
-    let current = match web.person(&headers, ACCOUNT_PATH).await {
-        Ok(current) => current,
-        Err(response) => return Ok(response),
-    };
-    let params = match web
+) -> Step<Response> {
+    let current = web.person(&headers, ACCOUNT_PATH).await?;
+    let params = web
         .checked_form(&headers, body, &current, BROWSERS_PATH)
-        .await?
-    {
-        Ok(params) => params,
-        Err(response) => return Ok(response),
-    };
+        .await?;
     let others_only = match params.get("which") {
         Some("others") => true,
         Some("all") => false,
         _ => {
             let sentence = "which must be others or all";
-            return Err(Refused::new(StatusCode::BAD_REQUEST, sentence));
+            return Err(Refused::new(StatusCode::BAD_REQUEST, sentence).into_response());
         }
     };
     let kept = others_only.then_some(&current.hash);
@@ -413,24 +384,17 @@ pub(super) async fn switch_notices(
     State(web): State<Shared>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refused> {
-    let current = match web.recent_person(&headers, ACCOUNT_PATH).await {
-        Ok(current) => current,
-        Err(response) => return Ok(response),
-    };
-    let params = match web
+) -> Step<Response> {
+    let current = web.recent_person(&headers, ACCOUNT_PATH).await?;
+    let params = web
         .checked_form(&headers, body, &current, NOTICES_PATH)
-        .await?
-    {
-        Ok(params) => params,
-        Err(response) => return Ok(response),
-    };
+        .await?;
     let (wanted, what) = match params.get("wanted") {
         Some("yes") => (true, Done::NoticesOn),
         Some("no") => (false, Done::NoticesOff),
         _ => {
             let sentence = "wanted must be yes or no";
-            return Err(Refused::new(StatusCode::BAD_REQUEST, sentence));
+            return Err(Refused::new(StatusCode::BAD_REQUEST, sentence).into_response());
         }
     };
     let account = &current.session.account;
@@ -445,17 +409,10 @@ pub(super) async fn log_out(
     State(web): State<Shared>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refused> {
-    let current = match web.person(&headers, ACCOUNT_PATH).await {
-        Ok(current) => current,
-        Err(response) => return Ok(response),
-    };
-    if let Err(response) = web
-        .checked_form(&headers, body, &current, LOG_OUT_PATH)
-        .await?
-    {
-        return Ok(response);
-    }
+) -> Step<Response> {
+    let current = web.person(&headers, ACCOUNT_PATH).await?;
+    web.checked_form(&headers, body, &current, LOG_OUT_PATH)
+        .await?;
     let gone = match web.session_cookie(&headers) {
         Some(cookie) => web.provider.log_out(cookie).await,
         None => Ok(()),

@@ -52,25 +52,23 @@ impl Provider {
             ),
             false => None,
         };
-        let mut fields = Vec::new();
-        if pair.is_none() {
+        let is_logged_in = match &pair {
+            Some(pair) => {
+                let stored = &pair.stored;
+                self.store
+                    .save_grant(client, &grant, stored, Some(&current.hash))
+                    .await?
+            }
             // nothing is stored that the end of the session could be held against
-            if self.store.session(&current.hash).await?.is_none() {
-                return Ok(None);
-            }
-            self.audit_grant(&grant, EventKind::Granted, Some(from))
-                .await;
+            None => self.store.session(&current.hash).await?.is_some(),
+        };
+        if !is_logged_in {
+            return Ok(None);
         }
+        self.audit_grant(&grant, EventKind::Granted, Some(from))
+            .await;
+        let mut fields = Vec::new();
         if let Some(pair) = &pair {
-            if !self
-                .store
-                .save_grant(client, &grant, &pair.stored, Some(&current.hash))
-                .await?
-            {
-                return Ok(None);
-            }
-            self.audit_grant(&grant, EventKind::Granted, Some(from))
-                .await;
             self.keep_few(&grant).await?;
             self.counts.issued(GrantType::Implicit);
             fields.extend([
