@@ -230,7 +230,7 @@ impl Provider {
         };
         let issuer = field("issuer")?;
         // RFC 8414 §3.3: the issuer must be the one that the document was found under
-        if !url.starts_with(&issuer) {
+        if !is_metadata_of(url, &issuer) {
             return fail(STEP, format!("{url} speaks for another issuer, {issuer}"));
         }
         Ok(Self {
@@ -271,6 +271,24 @@ impl Provider {
         ));
         Ok(id.to_owned())
     }
+}
+
+/// OpenID Connect Discovery §4; RFC 8414 §3.1 has it before the issuer's path.
+fn is_metadata_of(url: &str, issuer: &str) -> bool {
+    let Ok(issuer_url) = Url::parse(issuer) else {
+        return false;
+    };
+    let origin = issuer_url.origin().ascii_serialization();
+    let path = issuer_url.path().trim_end_matches('/');
+    let openid = "/.well-known/openid-configuration";
+    let oauth = "/.well-known/oauth-authorization-server";
+    [
+        format!("{origin}{path}{openid}"),
+        format!("{origin}{path}{oauth}"),
+        format!("{origin}{oauth}{path}"),
+    ]
+    .iter()
+    .any(|place| place == url)
 }
 
 pub(super) fn refusal(answer: &Value) -> String {
@@ -509,6 +527,47 @@ async fn stay(mut session: Client) -> Result<(), Failed> {
                     return Ok(());
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_speaks_for_the_issuer_under_which_it_was_found_and_for_no_other() {
+        let (plain, below) = ("https://a.example", "https://a.example/chat");
+        for (url, issuer) in [
+            ("https://a.example/.well-known/openid-configuration", plain),
+            (
+                "https://a.example/.well-known/oauth-authorization-server",
+                plain,
+            ),
+            (
+                "https://a.example/chat/.well-known/openid-configuration",
+                below,
+            ),
+            (
+                "https://a.example/.well-known/oauth-authorization-server/chat",
+                below,
+            ),
+        ] {
+            assert!(is_metadata_of(url, issuer), "{url}");
+        }
+        for (url, issuer) in [
+            (
+                "https://a.example.evil/.well-known/openid-configuration",
+                plain,
+            ),
+            ("https://a.example/.well-known/openid-configuration", below),
+            (
+                "https://a.example/.well-known/openid-configuration",
+                "https:",
+            ),
+            ("https://a.example/.well-known/openid-configuration", ""),
+        ] {
+            assert!(!is_metadata_of(url, issuer), "{url} {issuer}");
         }
     }
 }
