@@ -61,7 +61,7 @@ impl Provider {
             accounts: accounts.len(),
             grants: grants.len(),
             clients: self.store.clients().await?.len(),
-            sessions: self.live.count(),
+            sessions: self.sessions_open(),
         })
     }
 

@@ -113,7 +113,7 @@ impl Provider {
 
     /// How many sessions are open that hang on grants.
     pub fn sessions_open(&self) -> usize {
-        self.live.all().values().map(HashMap::len).sum()
+        self.live.count()
     }
 
     /// After a host's `hello`: repeats what it has not confirmed, and ends what belongs to accounts

@@ -24,6 +24,7 @@ pub(super) struct Counts {
     pub(super) password_checks: Counter,
     pub(super) requests_of_hosts: Counter,
     pub(super) requests_of_others: Counter,
+    pub(super) requests_of_users: Counter,
     pub(super) answers_waiting: Counter,
 }
 
@@ -71,6 +72,7 @@ impl Default for Counts {
             password_checks: metrics.limit("max_password_checks"),
             requests_of_hosts: metrics.limit("link_requests_of_hosts"),
             requests_of_others: metrics.limit("link_requests_of_others"),
+            requests_of_users: metrics.limit("link_requests_of_users"),
             answers_waiting: metrics.limit("link_answers_waiting"),
             metrics,
         }

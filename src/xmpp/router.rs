@@ -185,6 +185,7 @@ impl Inbox for Router {
             Some(Handler::User(handler)) => {
                 let (from, id) = (request.from.clone(), request.id.clone());
                 let Ok(permit) = Arc::clone(&self.for_users).try_acquire_owned() else {
+                    self.server.counts.requests_of_users.inc();
                     return connection.answer(false, from, id, Err(fault::busy()));
                 };
                 let (asked, connection) = (self.asked(None), Arc::clone(connection));

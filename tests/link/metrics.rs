@@ -9,7 +9,7 @@ use xmpp_oauth::xmpp::LinkState;
 
 use crate::world::{World, iq};
 
-fn counted(world: &World, series: &str) -> u64 {
+pub(crate) fn counted(world: &World, series: &str) -> u64 {
     let text = metrics::text([world.server.metrics()]);
     let line = text
         .lines()

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use xmpp_oauth::xmpp::stream::Incoming;
 
+use crate::metrics::counted;
 use crate::world::{World, condition, iq, soon};
 
 const EVE: &str = "eve@localhost/x";
@@ -117,17 +118,32 @@ async fn a_flood_from_one_user_does_not_keep_a_host_waiting() {
     peer.is_served().await;
 }
 
+const INTROSPECT: &str =
+    "<introspect xmlns='urn:xmpp-oauth:introspection:0'><token>xoa_x</token></introspect>";
+
 #[tokio::test]
 async fn who_asks_too_much_at_once_is_told_to_wait_and_the_host_is_served_meanwhile() {
+    let (served, told_to_wait) = flood("rest.localhost", "get", INTROSPECT).await;
+    assert!(served >= 64 && told_to_wait > 0, "{served}, {told_to_wait}");
+}
+
+#[tokio::test]
+async fn users_who_command_too_much_at_once_are_told_to_wait_and_the_host_is_served_meanwhile() {
+    let command = "<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp-oauth:command:0#apps'/>";
+    let (served, told_to_wait) = flood("alice@localhost/phone", "set", command).await;
+    assert!(served >= 32 && told_to_wait > 0, "{served}, {told_to_wait}");
+}
+
+/// 3000 requests in a row. How many were answered, and how many of them told to wait: each refusal is
+/// counted, and the host is answered in between.
+async fn flood(from: &str, kind: &str, payload: &str) -> (u64, u64) {
     let world = World::new().await;
     let mut peer = world.accept().await;
-    let token =
-        "<introspect xmlns='urn:xmpp-oauth:introspection:0'><token>xoa_x</token></introspect>";
     let mut flood = String::new();
     for i in 0..3_000 {
-        flood += &iq("rest.localhost", "get", &format!("flood{i}"), token);
+        flood += &iq(from, kind, &format!("flood{i}"), payload);
         if i % 100 == 0 {
-            flood += &iq("localhost", "get", &format!("host{i}"), token);
+            flood += &iq("localhost", "get", &format!("host{i}"), INTROSPECT);
         }
     }
     let (mut reader, mut writer) = (peer.reader, peer.writer);
@@ -158,10 +174,16 @@ async fn who_asks_too_much_at_once_is_told_to_wait_and_the_host_is_served_meanwh
         }
     }
     assert_eq!(host_served, 30);
-    assert!(served >= 64 && told_to_wait > 0, "{served}, {told_to_wait}");
     let writer = soon("the flood to be taken", writing).await.unwrap();
     peer = crate::world::Peer { reader, writer };
     peer.is_served().await;
+    let limits = ["link_requests_of_others", "link_requests_of_users"];
+    let refused: u64 = limits
+        .iter()
+        .map(|limit| counted(&world, &format!("limits_hit_total{{limit=\"{limit}\"}}")))
+        .sum();
+    assert_eq!(refused, told_to_wait);
+    (served, told_to_wait)
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use super::xml::{self, Asking, Field, Report, Table};
 use super::{Kept, Next, Step, failed, plural};
-use crate::model::GrantId;
 use crate::oauth::granted::Granted;
 use crate::xmpp::fault::Fault;
 use crate::xmpp::sasl::sayable;
@@ -84,9 +83,10 @@ pub(super) async fn revoke_apps(step: &Step<'_>) -> Result<Next, Fault> {
     if chosen.is_empty() {
         return Err(xml::bad_payload("choose an app"));
     }
+    // whatever a form names, it costs no more than the account has
+    let granted = granted(step).await?.into_iter().map(|app| app.grant.id);
     let mut count = 0;
-    for id in chosen {
-        let id = GrantId::new(id.as_str());
+    for id in granted.filter(|id| chosen.iter().any(|chosen| chosen == id.as_str())) {
         let revoked = step.asked.provider.revoke_granted(&step.asker.account, &id);
         count += usize::from(revoked.await.map_err(|error| failed(&error))?);
     }
