@@ -550,7 +550,7 @@ local account_data = {
 	["jabber:iq:private"] = "any", -- XEP-0049
 	["vcard-temp"] = "any", -- XEP-0054
 	["urn:ietf:params:xml:ns:vcard-4.0"] = "any", -- XEP-0292
-	-- XEP-0163. Not who else may see it.
+	-- XEP-0163. A node is set up as it is made: not who else may see one that is there.
 	[XMLNS_PUBSUB] = {
 		get = { items = true },
 		set = { publish = true, ["publish-options"] = true, retract = true, create = true, configure = true },

@@ -142,7 +142,7 @@ is_data(?NS_ROSTER, _, _) -> true; % RFC 6121 §2
 is_data(?NS_PRIVATE, _, _) -> true; % XEP-0049
 is_data(?NS_VCARD, _, _) -> true; % XEP-0054
 is_data(<<"urn:ietf:params:xml:ns:vcard-4.0">>, _, _) -> true; % XEP-0292
-%% XEP-0163. Not who else may see it.
+%% XEP-0163. A node is set up as it is made: not who else may see one that is there.
 is_data(?PUBSUB, get, Payload) -> has_only([<<"items">>], Payload);
 is_data(?PUBSUB, set, Payload) ->
     has_only([<<"publish">>, <<"publish-options">>, <<"retract">>, <<"create">>, <<"configure">>], Payload);
