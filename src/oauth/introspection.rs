@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::clients::Credentials;
 use super::dpop::{Shown, token_type};
+use super::resource_token::repeated;
 use super::subject::subject;
 use super::userinfo::claims_open_to;
 use super::{ErrorCode, OauthError, Params, Provider};
@@ -112,7 +113,7 @@ impl Provider {
         let access = self.access(token).await?;
         Ok(
             match access.filter(|access| asker.may_know_of(&access.grant)) {
-                None => json!({ "active": false }),
+                None => self.introspect_resource_token(asker, token).await?,
                 Some(access) => {
                     self.used(&access, None);
                     let mut answer = self.describe(
@@ -129,6 +130,41 @@ impl Provider {
                 }
             },
         )
+    }
+
+    /// Tokens for services that are not XMPP (RFC 9068). They are none of an XMPP host's business.
+    async fn introspect_resource_token(
+        &self,
+        asker: Asker<'_>,
+        token: &str,
+    ) -> Result<Value, StoreError> {
+        let access = match asker {
+            Asker::Host(_) => None,
+            Asker::Client(_) | Asker::Allowed => self.resource_access(token).await?,
+        };
+        let known = access.filter(|access| asker.may_know_of(&access.grant));
+        let (Some(access), Some(says)) = (known, repeated(token)) else {
+            return Ok(json!({ "active": false }));
+        };
+        self.used(&access, None);
+        let mut answer = self.describe(
+            &access.grant,
+            &access.scopes,
+            access.issued_at,
+            Some(access.expires_at),
+        );
+        // the person stays who they are in the token, pairwise for one
+        if answer["sub"] != says.sub
+            && let Some(answer) = answer.as_object_mut()
+        {
+            answer.remove("username");
+        }
+        answer["sub"] = says.sub.into();
+        answer["aud"] = says.aud.into();
+        answer["jti"] = says.jti.into();
+        answer["token_type"] = token_type(access.jkt.as_ref()).into();
+        confirm(&mut answer, access.jkt.as_ref());
+        Ok(answer)
     }
 
     /// Refresh tokens answer to their own client only.

@@ -36,7 +36,9 @@ mod params;
 mod profile;
 pub mod redirect_uri;
 pub mod registration;
+mod resource_token;
 pub mod revoke;
+mod scopes;
 mod seen;
 pub mod sessions;
 mod subject;
@@ -140,7 +142,7 @@ pub struct Provider {
     seen_proofs: Seen,
     counts: Counts,
     /// By the scopes that are enforced just now; all else that it says is settings.
-    metadata: Written<Vec<&'static str>>,
+    metadata: Written<Vec<String>>,
     jwks: Written<JwkSet>,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
