@@ -64,7 +64,7 @@ use crate::fetch::Fetcher;
 use crate::keys::{JwkSet, Keyring};
 use crate::limits::{AddressKey, Brake, RetryAfter};
 use crate::metrics::Metrics;
-use crate::model::{Client, ClientId};
+use crate::model::ClientId;
 use crate::secrets::{Random, TokenHash, mac};
 use crate::storage::{Store, StoreError};
 use access::Access;
@@ -129,11 +129,11 @@ pub struct Provider {
     /// Derives what clients prove themselves with.
     secrets_key: [u8; 32],
     /// The clients of the configuration.
-    configured: HashMap<ClientId, clients::Configured>,
+    configured: HashMap<ClientId, Arc<clients::Known>>,
     /// Makes pairwise subjects, which must stay what they are.
     subject_key: [u8; 32],
     tokens: EpochCache<TokenHash, Access>,
-    clients: EpochCache<ClientId, Client>,
+    clients: EpochCache<ClientId, clients::Known>,
     live: LiveSessions,
     pushed: PushedRequests,
     fetcher: Fetcher,

@@ -15,16 +15,14 @@ pub struct Params(Vec<(String, String)>);
 impl Params {
     /// Checks that none is repeated and drops those without a value.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, Repeated> {
-        let mut params: Vec<(String, String)> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        for (name, value) in pairs {
-            if name != RESOURCE && !seen.insert(name.clone()) {
-                return Err(Repeated(name.chars().take(40).collect()));
-            }
-            if !value.is_empty() {
-                params.push((name, value));
-            }
+        let mut params: Vec<_> = pairs.into_iter().collect();
+        let mut names: Vec<_> = params.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        let mut beside = names.iter().zip(names.iter().skip(1));
+        if let Some((name, _)) = beside.find(|(a, b)| a == b && **a != RESOURCE) {
+            return Err(Repeated(name.chars().take(40).collect()));
         }
+        params.retain(|(_, value)| !value.is_empty());
         Ok(Self(params))
     }
 

@@ -123,7 +123,7 @@ async fn a_services_token_logs_nobody_in_and_opens_nothing_here() {
     assert_eq!(validated.status, 401);
     let host = DomainPart::new("example.com").unwrap();
     let said = world.provider.introspect(Asker::Host(&host), token).await;
-    assert_eq!(said.unwrap(), json!({ "active": false }));
+    assert_eq!(json!(said.unwrap()), json!({ "active": false }));
     // nor is it taken for an id_token of ours
     let url = world.authorize_url(&app, &[("id_token_hint", token)]);
     let answer = Http::new().get(&url).await;
