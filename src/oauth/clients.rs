@@ -330,9 +330,19 @@ impl Provider {
                 "iss and sub of the client_assertion must be the client_id",
             ));
         }
+        // the issuer (RFC 7523bis), or an endpoint where clients prove themselves
         let http = &self.config.http;
-        let (token, par) = (http.url_of(path::TOKEN), http.url_of(path::PAR));
-        if !client::is_for(&claims, &[http.issuer(), &token, &par]) {
+        let endpoints = [
+            path::TOKEN,
+            path::PAR,
+            path::REVOKE,
+            path::INTROSPECT,
+            path::DEVICE,
+        ];
+        let mut names = endpoints.map(|endpoint| http.url_of(endpoint)).to_vec();
+        names.push(http.issuer().to_owned());
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        if !client::is_for(&claims, &names) {
             return Err(wrong("aud of the client_assertion must be the issuer"));
         }
         let now = self.now();
