@@ -53,7 +53,7 @@ use bytes::Bytes;
 use jid::BareJid;
 
 pub use error::{ErrorCode, OauthError};
-pub use params::{Params, Repeated};
+pub use params::{NotText, Params, Repeated, decode_form, decode_form_part};
 
 use crate::accounts::Accounts;
 use crate::clock::{Clock, Timestamp};
