@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use url::form_urlencoded;
 
 use super::account::{ACCOUNT_PATH, is_account_page};
-use super::answer::{Forms, Refused, redirect};
+use super::answer::{Forms, Refused, SOON, redirect, set};
 use super::authorize::{check, client_view, forms_to};
 use super::pages::{LoginError as Shown, LoginNotice, LoginPage, MissingField};
 use super::request::{Peer, client_address, form, pairs, params};
@@ -139,11 +139,19 @@ impl Web {
             Some(Shown::TryAgain) => StatusCode::SERVICE_UNAVAILABLE,
             Some(Shown::Expired) => StatusCode::BAD_REQUEST,
         };
+        let wait = match error {
+            Some(Shown::TooManyTries { seconds }) => Some(seconds),
+            Some(Shown::TryAgain) => Some(SOON),
+            _ => None,
+        };
         let forms = request.map_or(Forms::Here, |request| forms_to(&request.answer_to));
         let wish = request.and_then(|request| request.ui_locales.as_deref());
         let locale = self.locale(headers, wish);
         let html = self.pages().render_login(&page, &locale);
         let mut response = self.page(status, html, &forms);
+        if let Some(seconds) = wait {
+            set(&mut response, header::RETRY_AFTER, &seconds.to_string());
+        }
         if is_new {
             self.set_form_cookie(&mut response, &cookie);
         }

@@ -354,7 +354,8 @@ impl Provider {
         let jti = jti.ok_or_else(|| wrong("jti is missing from the client_assertion"))?;
         match self
             .seen_assertions
-            .is_first(client.id.as_str(), jti, until, now)?
+            .is_first(client.id.as_str(), jti, until, now)
+            .inspect_err(|_| self.counts.signed_messages.inc())?
         {
             true => Ok(()),
             false => Err(wrong(

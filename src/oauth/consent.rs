@@ -314,6 +314,7 @@ impl Provider {
         }
         let whose = (account.clone(), request.client.id.clone());
         if self.unasked_of_account.take(&whose, self.now()).is_err() {
+            self.counts.unasked_per_account.inc();
             return Ok(None);
         }
         let answer = self

@@ -55,7 +55,7 @@ use bytes::Bytes;
 use jid::BareJid;
 
 pub use error::{ErrorCode, OauthError};
-pub use params::{Params, Repeated};
+pub use params::{NotText, Params, Repeated, decode_form, decode_form_part};
 
 use crate::accounts::Accounts;
 use crate::clock::{Clock, Timestamp};
@@ -186,20 +186,23 @@ impl Provider {
             on.store.forget_addresses().await?;
         }
         let limits = &on.config.limits;
+        let counts = Counts::new(&on.config.flows.allowed_grant_types);
+        let (cached_tokens, cached_clients) =
+            (counts.cached_tokens.clone(), counts.cached_clients.clone());
         Ok(Self {
             form_key,
             secrets_key,
             configured,
             subject_key,
-            tokens: EpochCache::new(limits.cached_tokens),
-            clients: EpochCache::new(limits.cached_tokens / 10),
+            tokens: EpochCache::new(limits.cached_tokens, cached_tokens),
+            clients: EpochCache::new(limits.cached_tokens / 10, cached_clients),
             live: LiveSessions::default(),
             pushed: PushedRequests::default(),
             fetcher: Fetcher::new(&on.config.fetch),
             fetched_keys: FetchedKeys::default(),
             seen_assertions: Seen::default(),
             seen_proofs: Seen::default(),
-            counts: Counts::new(&on.config.flows.allowed_grant_types),
+            counts,
             metadata: Written::default(),
             jwks: Written::default(),
             account_changes: Epochs::default(),

@@ -116,6 +116,7 @@ impl World {
         let limits = server::Limits {
             max_connections: config.limits.max_connections,
             head_timeout: config.limits.request_timeout,
+            counts: web.door_counts(),
         };
         tokio::spawn(server::serve(listener, router(web), limits, stopped));
         Self {

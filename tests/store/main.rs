@@ -13,6 +13,7 @@ mod events;
 mod fixture;
 mod grants;
 mod keys;
+mod model;
 mod notices;
 mod purge;
 mod rotation;
@@ -90,8 +91,7 @@ conformance! {
         a_refresh_token_of_an_ended_grant_is_unknown
         a_pair_without_a_refresh_token_leaves_no_way_back
         of_many_who_rotate_one_token_one_pair_is_left
-        confirming_and_rotating_at_once_leave_one_pair_or_none
-        whatever_is_shown_the_store_does_as_the_rules_say;
+        confirming_and_rotating_at_once_leave_one_pair_or_none;
     grants:
         an_ended_grant_opens_nothing_and_is_ended_once
         only_grants_with_an_xmpp_scope_are_told_to_the_server
@@ -122,6 +122,8 @@ conformance! {
         a_new_signing_key_retires_those_of_its_algorithm
         a_secret_is_made_once
         a_store_that_works_says_so;
+    model:
+        whatever_is_done_at_once_comes_to_what_it_does_in_some_order;
     notices:
         an_account_is_sent_so_many_notices_of_a_kind_on_a_day
         an_account_that_nothing_is_kept_of_is_sent_none
