@@ -217,7 +217,7 @@ pub(super) async fn post(
     match web.provider.log_in(&account, &password, visitor).await {
         Ok(logged_in) => {
             if let Some(old) = web.session_cookie(&headers)
-                && let Err(error) = web.provider.log_out(old).await
+                && let Err(error) = web.provider.take_over_session(old, &logged_in.cookie).await
             {
                 tracing::error!(%error, "an old browser session could not be ended");
             }

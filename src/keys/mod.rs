@@ -185,6 +185,19 @@ impl Keyring {
         algorithm: SigningAlgorithm,
         claims: &T,
     ) -> Result<String, KeyError> {
+        self.sign_typed(algorithm, "JWT", claims).await
+    }
+
+    /// The same with a `typ` in the header that says what it is (RFC 8725 §3.11).
+    ///
+    /// # Errors
+    /// See [`Keyring::sign`].
+    pub async fn sign_typed<T: Serialize>(
+        &self,
+        algorithm: SigningAlgorithm,
+        typ: &str,
+        claims: &T,
+    ) -> Result<String, KeyError> {
         self.ready().await?;
         let keys = self.keys();
         let key = keys
@@ -195,6 +208,7 @@ impl Keyring {
                 KeyError::Unusable(format!("there is none for {}", algorithm.as_str()))
             })?;
         let mut header = Header::new(key.algorithm);
+        header.typ = Some(typ.to_owned());
         header.kid = Some(key.info.kid.clone());
         jsonwebtoken::encode(&header, claims, &key.private)
             .map_err(|error| KeyError::Unusable(error.to_string()))

@@ -39,6 +39,9 @@ struct IdTokenClaims<'a> {
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_hash: Option<String>,
+    /// Back-Channel Logout §2.1: for clients that want to hear of the end of the browser session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
     acr: &'a str,
     amr: [&'a str; 1],
     /// What the `claims` parameter asked for.
@@ -99,8 +102,7 @@ impl Provider {
                 .contains(&GrantType::RefreshToken)
     }
 
-    /// The id_token that goes with an access token, where `openid` was granted. It is signed as the
-    /// client registered for; with RS256 where the operator has switched that off since.
+    /// The id_token that goes with an access token, where `openid` was granted.
     pub(super) async fn id_token(
         &self,
         client: &Client,
@@ -142,10 +144,22 @@ impl Provider {
             auth_time: grant.auth_time,
             nonce: grant.nonce.as_deref(),
             at_hash: access_token.map(|token| half_sha256_text(token.expose())),
+            sid: self.sid(client, &grant.id).await?,
             acr: ACR,
             amr: ["pwd"],
             about: self.claims_of(&grant.account, &told).await,
         };
+        self.sign_for(client, "JWT", &claims).await
+    }
+
+    /// Signs something of the type `typ` for a client: as it registered for; with RS256 where the operator
+    /// has switched that off since.
+    pub(super) async fn sign_for<T: Serialize + Sync>(
+        &self,
+        client: &Client,
+        typ: &str,
+        claims: &T,
+    ) -> Result<String, OauthError> {
         let registered = client.metadata.id_token_signed_response_alg;
         let algorithm = registered
             .filter(|algorithm| self.config.tokens.id_token_algorithms.contains(algorithm))
@@ -153,10 +167,13 @@ impl Provider {
         let signed = match (algorithm, self.client_secret(&client.id)) {
             // OIDC Core §10.1: the key is the octets of the client_secret
             (SigningAlgorithm::HS256, Some(secret)) if client.metadata.has_secret() => {
-                registration::sign(&secret, RegistrationAlgorithm::HS256, &claims)
+                registration::sign_typed(&secret, RegistrationAlgorithm::HS256, typ, claims)
             }
-            (SigningAlgorithm::HS256, _) => self.keys.sign(SigningAlgorithm::RS256, &claims).await,
-            (algorithm, _) => self.keys.sign(algorithm, &claims).await,
+            (SigningAlgorithm::HS256, _) => {
+                let algorithm = SigningAlgorithm::RS256;
+                self.keys.sign_typed(algorithm, typ, claims).await
+            }
+            (algorithm, _) => self.keys.sign_typed(algorithm, typ, claims).await,
         };
         Ok(signed?)
     }

@@ -117,6 +117,7 @@ impl World {
             max_connections: config.limits.max_connections,
             head_timeout: config.limits.request_timeout,
         };
+        tokio::spawn(Arc::clone(&provider).deliver_logouts(stopped.clone()));
         tokio::spawn(server::serve(listener, router(web), limits, stopped));
         Self {
             clock,
