@@ -154,7 +154,7 @@ async fn a_client_that_changes_is_looked_up_again_and_stays_in_its_sector() {
     let sector = website.url("/sector.json");
     let registered = register(&world, &sector, &[ONE, OTHER]).await.json();
     let update = async |redirect_uris: &[&str], sector: Option<&str>| {
-        let mut changed = metadata(&sector.unwrap_or_default(), redirect_uris);
+        let mut changed = metadata(sector.unwrap_or_default(), redirect_uris);
         changed["client_id"] = registered["client_id"].clone();
         changed["client_name"] = "Test".into();
         changed["application_type"] = "native".into();
