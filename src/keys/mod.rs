@@ -185,17 +185,18 @@ impl Keyring {
         algorithm: SigningAlgorithm,
         claims: &T,
     ) -> Result<String, KeyError> {
-        self.sign_typed(algorithm, "JWT", claims).await
+        self.sign_typed("JWT", algorithm, claims).await
     }
 
-    /// The same with a `typ` in the header that says what it is (RFC 8725 §3.11).
+    /// The same for a JWT of this type (`typ`), which nothing that wants another takes for its own
+    /// (RFC 8725 §3.11).
     ///
     /// # Errors
-    /// See [`Keyring::sign`].
+    /// As those of [`Self::sign`].
     pub async fn sign_typed<T: Serialize>(
         &self,
-        algorithm: SigningAlgorithm,
         typ: &str,
+        algorithm: SigningAlgorithm,
         claims: &T,
     ) -> Result<String, KeyError> {
         self.ready().await?;

@@ -25,7 +25,7 @@ pub fn sign<T: Serialize>(
     algorithm: RegistrationAlgorithm,
     claims: &T,
 ) -> Result<String, KeyError> {
-    sign_typed(key, algorithm, "JWT", claims)
+    sign_typed("JWT", key, algorithm, claims)
 }
 
 /// The same with a `typ` in the header that says what it is (RFC 8725 §3.11).
@@ -33,9 +33,9 @@ pub fn sign<T: Serialize>(
 /// # Errors
 /// See [`sign`].
 pub fn sign_typed<T: Serialize>(
+    typ: &str,
     key: &Secret,
     algorithm: RegistrationAlgorithm,
-    typ: &str,
     claims: &T,
 ) -> Result<String, KeyError> {
     let key = EncodingKey::from_secret(key.expose().as_bytes());

@@ -156,7 +156,7 @@ impl Provider {
             .map_err(told)?;
         let dpop_jkt = check_dpop(&params, &client, response_type).map_err(told)?;
         let wanted = check_claims(&params).map_err(told)?;
-        let scopes = check_scopes(&params, &client, &wanted).map_err(told)?;
+        let scopes = self.check_scopes(&params, &client, &wanted).map_err(told)?;
         let scopes = check_implicit_scopes(scopes, response_type).map_err(told)?;
         let prompt = check_prompt(&params).map_err(told)?;
         let max_age = check_max_age(&params).map_err(told)?;
@@ -480,48 +480,18 @@ fn check_implicit_scopes(
             "an id_token needs the scope openid",
         ));
     }
+    // RFC 9700 §2.1.2: a token that nobody can take back does not travel through browsers
+    if response_type.is_implicit() && scopes.iter().any(Scope::is_of_resource) {
+        return Err(OauthError::new(
+            ErrorCode::InvalidScope,
+            "tokens for other services are given for codes: use response_type code",
+        ));
+    }
     let keeps = |scope: &Scope| scope.as_str() != Scope::OFFLINE_ACCESS;
     Ok(match response_type.is_implicit() {
         true => scopes.filtered(keeps),
         false => scopes,
     })
-}
-
-/// What is asked for, less what is unknown and what the client did not register for. Where nothing is
-/// asked for: what it registered for, or a chat client's scopes (RFC 6749 §3.3).
-pub(super) fn check_scopes(
-    params: &Params,
-    client: &Client,
-    wanted: &Wanted,
-) -> Result<ScopeSet, OauthError> {
-    let default = format!("{} {}", Scope::OPENID, Scope::CLIENT_NORMAL);
-    let asked = params
-        .get("scope")
-        .or(client.metadata.scope.as_deref())
-        .unwrap_or(&default);
-    let asked: ScopeSet = asked
-        .parse()
-        .map_err(|error| OauthError::new(ErrorCode::InvalidScope, format!("scope: {error}")))?;
-    // The person decides about what is asked for by its name, too.
-    let asked = match (wanted.profile, Scope::PROFILE.parse()) {
-        (true, Ok(profile)) => asked.with(profile),
-        _ => asked,
-    };
-    let scopes =
-        asked.filtered(|scope| scope.is_known() && client.metadata.may_ask_for(scope.as_str()));
-    if !scopes
-        .iter()
-        .any(|scope| scope.is_xmpp() || scope.as_str() == Scope::OPENID)
-    {
-        return Err(OauthError::new(
-            ErrorCode::InvalidScope,
-            format!(
-                "none of the scopes is one that this client may ask for; known are {}",
-                Scope::KNOWN.join(" ")
-            ),
-        ));
-    }
-    Ok(scopes)
 }
 
 fn check_prompt(params: &Params) -> Result<Prompt, OauthError> {

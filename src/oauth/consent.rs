@@ -85,18 +85,15 @@ pub fn is_optional(scope: &Scope, shown: &ScopeSet) -> bool {
     match scope.as_str() {
         Scope::OPENID => false,
         Scope::OFFLINE_ACCESS => !shown.allows_xmpp(),
-        _ => shown.iter().any(|other| other != scope && is_base(other)),
+        _ => shown
+            .iter()
+            .any(|other| other != scope && other.opens_something()),
     }
 }
 
 /// Whether a client must not find out by guessing who somebody is.
 fn is_pairwise(client: &Client) -> bool {
     client.metadata.subject_type == SubjectType::Pairwise
-}
-
-/// Whether an app can do anything with this scope alone.
-fn is_base(scope: &Scope) -> bool {
-    scope.is_xmpp() || scope.as_str() == Scope::OPENID
 }
 
 /// Of what was shown, what the person allows: all but what they have unticked.
@@ -108,7 +105,7 @@ pub(super) fn left_ticked(shown: ScopeSet, chosen: Option<ScopeSet>) -> Result<S
         }
         Some(_) => return Err(AskAgain::NotThisForm),
     };
-    let can_do_anything = scopes.iter().any(is_base);
+    let can_do_anything = scopes.iter().any(Scope::opens_something);
     can_do_anything
         .then_some(scopes)
         .ok_or(AskAgain::NothingChosen)
@@ -196,7 +193,7 @@ impl Provider {
             _ if scope.is_xmpp() => enforced.contains(scope.as_str()),
             _ => true,
         });
-        if !scopes.iter().any(is_base) {
+        if !scopes.iter().any(Scope::opens_something) {
             return Err(match enforced.is_empty() {
                 true => OauthError::new(
                     ErrorCode::TemporarilyUnavailable,

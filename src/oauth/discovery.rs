@@ -60,7 +60,7 @@ impl Provider {
             .json(scopes, |scopes| self.describe_itself(scopes))
     }
 
-    fn describe_itself(&self, scopes_supported: &[&str]) -> Value {
+    fn describe_itself(&self, scopes_supported: &[String]) -> Value {
         let http = &self.config.http;
         let flows = &self.config.flows;
         let implicit = flows
@@ -147,6 +147,12 @@ impl Provider {
         if flows.allows(GrantType::DeviceCode) {
             metadata["device_authorization_endpoint"] = http.url_of(path::DEVICE).into();
         }
+        // RFC 9728 §4
+        let resources = &self.config.resources;
+        if !resources.is_empty() {
+            let uris: Vec<_> = resources.iter().map(|one| one.uri.as_str()).collect();
+            metadata["protected_resources"] = uris.into();
+        }
         let site = &self.config.site;
         for (name, url) in [
             ("op_policy_uri", &site.policy_url),
@@ -161,7 +167,7 @@ impl Provider {
     }
 
     /// XMPP scopes stand here only if a host's module enforces them.
-    fn scopes_supported(&self) -> Vec<&'static str> {
+    fn scopes_supported(&self) -> Vec<String> {
         let enforced: Vec<_> = self
             .config
             .xmpp
@@ -169,10 +175,12 @@ impl Provider {
             .iter()
             .map(|host| self.accounts.enforced_scopes(host))
             .collect();
-        let is_on = |scope: &&str| match *scope {
-            Scope::OPENID | Scope::PROFILE | Scope::OFFLINE_ACCESS => true,
-            xmpp => enforced.iter().any(|scopes| scopes.contains(xmpp)),
-        };
-        Scope::KNOWN.into_iter().filter(is_on).collect()
+        let is_xmpp = |scope: &str| scope.parse::<Scope>().is_ok_and(|scope| scope.is_xmpp());
+        let is_on =
+            |scope: &&str| !is_xmpp(scope) || enforced.iter().any(|scopes| scopes.contains(scope));
+        self.known_scopes()
+            .filter(is_on)
+            .map(str::to_owned)
+            .collect()
     }
 }

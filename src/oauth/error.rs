@@ -36,6 +36,7 @@ pub enum ErrorCode {
     InvalidRequestObject,
     InvalidRequestUri,
     InvalidScope,
+    InvalidTarget,
     InvalidToken,
     LoginRequired,
     ServerError,
@@ -66,6 +67,8 @@ impl ErrorCode {
             Self::InvalidRequestObject => "invalid_request_object",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::InvalidScope => "invalid_scope",
+            // RFC 8707 §2
+            Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::LoginRequired => "login_required",
             Self::ServerError => "server_error",

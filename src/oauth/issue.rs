@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::claims::ACR;
+use super::claims::{ACR, AMR};
+use super::scopes::scopes_for;
 use super::token::Caller;
 use super::userinfo::claims_open_to;
 use super::{OauthError, Provider};
@@ -23,6 +24,8 @@ pub(super) struct NewPair {
     pub(super) access_token: Secret,
     pub(super) refresh_token: Option<Secret>,
     pub(super) stored: Pair,
+    /// What the answer is for; the access token has what of it means something to whom it is for.
+    asked: ScopeSet,
 }
 
 #[derive(Serialize)]
@@ -50,20 +53,23 @@ struct IdTokenClaims<'a> {
 }
 
 impl Provider {
-    /// A new pair for `scopes`, to be handed to the caller; a refresh token comes with it where
+    /// A new pair of a grant for `scopes`, to be handed to the caller; a refresh token comes with it where
     /// `with_refresh`. A caller that proved to hold a key gets it bound to that key, and has spent the
     /// proof: so this comes when all else has been checked.
     ///
     /// # Errors
-    /// The proof had been shown before.
-    pub(super) fn new_pair(
+    /// The caller named a service that the grant is not for; or the proof had been shown before.
+    pub(super) async fn new_pair(
         &self,
         client: &Client,
+        grant: &Grant,
         scopes: ScopeSet,
         with_refresh: bool,
-        caller: &Caller,
+        caller: &Caller<'_>,
     ) -> Result<NewPair, OauthError> {
         let now = self.now();
+        let audience = self.audience_of_token(&caller.named, &scopes, &grant.account)?;
+        let told = scopes_for(audience, &scopes);
         let jkt = match &caller.proved {
             Some(proved) => Some(self.spend_proof(proved)?),
             None => None,
@@ -71,13 +77,22 @@ impl Provider {
         // RFC 9449 §5: a confidential client's refresh token hangs on its own proof of who it is
         let refresh_jkt = jkt.clone().filter(|_| !client.metadata.is_confidential());
         let ttl = &self.config.tokens;
-        let access = new_token(self.random.as_ref(), TokenKind::Access);
+        let (access, lasts) = match audience {
+            None => {
+                let token = new_token(self.random.as_ref(), TokenKind::Access);
+                (token, ttl.access_token_ttl)
+            }
+            Some(resource) => {
+                let token = self.resource_token(resource, client, grant, &told, jkt.as_ref());
+                (token.await?, resource.access_token_ttl)
+            }
+        };
         let refresh = with_refresh.then(|| new_token(self.random.as_ref(), TokenKind::Refresh));
         Ok(NewPair {
             stored: Pair {
                 access: TokenHash::of(&access),
-                scopes,
-                access_expires_at: now + ttl.access_token_ttl,
+                scopes: told,
+                access_expires_at: now + lasts,
                 refresh: refresh.as_deref().map(TokenHash::of),
                 refresh_expires_at: ttl.refresh_token_ttl.map(|ttl| now + ttl),
                 issued_at: now,
@@ -87,6 +102,7 @@ impl Provider {
             },
             access_token: Secret::new(access),
             refresh_token: refresh.map(Secret::new),
+            asked: scopes,
         })
     }
 
@@ -109,14 +125,14 @@ impl Provider {
         grant: &Grant,
         pair: &NewPair,
     ) -> Result<Option<String>, OauthError> {
-        if !pair.stored.scopes.contains(Scope::OPENID) {
+        if !pair.asked.contains(Scope::OPENID) {
             return Ok(None);
         }
         let issued_at = pair.stored.issued_at;
         self.sign_id_token(
             client,
             grant,
-            &pair.stored.scopes,
+            &pair.asked,
             issued_at,
             Some(&pair.access_token),
         )
@@ -146,7 +162,7 @@ impl Provider {
             at_hash: access_token.map(|token| half_sha256_text(token.expose())),
             sid: self.sid(client, &grant.id).await?,
             acr: ACR,
-            amr: ["pwd"],
+            amr: AMR,
             about: self.claims_of(&grant.account, &told).await,
         };
         self.sign_for(client, "JWT", &claims).await
@@ -167,13 +183,13 @@ impl Provider {
         let signed = match (algorithm, self.client_secret(&client.id)) {
             // OIDC Core §10.1: the key is the octets of the client_secret
             (SigningAlgorithm::HS256, Some(secret)) if client.metadata.has_secret() => {
-                registration::sign_typed(&secret, RegistrationAlgorithm::HS256, typ, claims)
+                registration::sign_typed(typ, &secret, RegistrationAlgorithm::HS256, claims)
             }
             (SigningAlgorithm::HS256, _) => {
                 let algorithm = SigningAlgorithm::RS256;
-                self.keys.sign_typed(algorithm, typ, claims).await
+                self.keys.sign_typed(typ, algorithm, claims).await
             }
-            (algorithm, _) => self.keys.sign_typed(algorithm, typ, claims).await,
+            (algorithm, _) => self.keys.sign_typed(typ, algorithm, claims).await,
         };
         Ok(signed?)
     }
