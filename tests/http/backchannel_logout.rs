@@ -1,6 +1,7 @@
 //! Clients that are told that somebody has logged out (OpenID Connect Back-Channel Logout 1.0).
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jsonwebtoken::jwk::JwkSet;
@@ -608,4 +609,50 @@ async fn a_silent_request_signs_in_like_any_other() {
     let code = parameter(&redirect(&silent), "code").unwrap();
     let tokens = world.redeem(&app, &code).await.json();
     assert_eq!(sid(&tokens), first);
+}
+
+/// What is logged, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_logout_token_stands_in_a_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let (website, world, app) = set_up().await;
+    for (status, result) in [
+        ("500 Oops", "failed"),
+        ("400 Bad Request", "refused"),
+        ("200 OK", "delivered"),
+    ] {
+        website.says(status, "");
+        let mut browser = Http::new();
+        sign_in(&world, &mut browser, &app).await;
+        press_log_out(&world, &mut browser).await;
+        came_to(&world, result, 1).await;
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("could not be told of a logout"), "{text}");
+    assert!(text.contains("refuses to be told"), "{text}");
+    for asked in website.asked() {
+        let token = logout_token(&asked);
+        let (_, signature) = token.rsplit_once('.').unwrap();
+        assert!(!text.contains(signature), "{text}");
+    }
 }
