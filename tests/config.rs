@@ -825,6 +825,13 @@ fn a_resource_that_could_be_taken_for_another_is_refused() {
             "must be from \"10s\" to \"5m\"",
         ),
         (
+            format!(
+                "{}[[clients]]\nclient_id = \"https://b.example\"\n",
+                one("https://b.example", "{ \"b\" = \"B\" }")
+            ),
+            "the client_id of a client",
+        ),
+        (
             "[[resources]]\nname = \"A\"\n".to_owned(),
             "resources.uri is missing",
         ),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Resource;
 use super::reader::Section;
 use super::values::{Value, expected, quoted};
+use super::{ConfiguredClient, Resource};
 use crate::model::Scope;
 
 /// The longest that a token may last which nobody can take back.
@@ -44,12 +44,21 @@ pub(super) fn resource(section: &Section<'_>) -> Option<Resource> {
     })
 }
 
-/// No two may have a name or a scope in common: a token is for one of them.
-pub(super) fn check_apart(file: &Section<'_>, resources: &[Resource], issuer: Option<&str>) {
+/// No two may have a name or a scope in common, with a client neither: a token is for one of them.
+pub(super) fn check_apart(
+    file: &Section<'_>,
+    resources: &[Resource],
+    clients: &[ConfiguredClient],
+    issuer: Option<&str>,
+) {
     for (i, one) in resources.iter().enumerate() {
         if issuer == Some(one.uri.trim_end_matches('/')) {
             let own = format!("holds {:?}, which is http.public_url: we are that", one.uri);
             file.problem("resources", &own);
+        }
+        if clients.iter().any(|client| client.client_id == one.uri) {
+            let both = format!("holds {:?}, which is the client_id of a client", one.uri);
+            file.problem("resources", &both);
         }
         for other in &resources[..i] {
             if one.uri == other.uri {

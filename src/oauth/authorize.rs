@@ -29,6 +29,8 @@ pub struct AuthorizationRequest {
     pub response_type: ResponseType,
     /// What is asked for, of what the client may ask for.
     pub scopes: ScopeSet,
+    /// The served hosts that the request is for, where it names any (RFC 8707 §2).
+    pub hosts: Vec<String>,
     /// PKCE.
     pub code_challenge: Option<CodeChallenge>,
     /// The key that the code is bound to (RFC 9449 §10).
@@ -145,6 +147,7 @@ impl Provider {
         let answer_to = check_redirect_uri(&params, &client).map_err(Refusal::Page)?;
         let told = |error| Refusal::Client(answer_to.clone(), error);
 
+        check_not_supported(&params).map_err(told)?;
         check_response_mode(&params, &answer_to).map_err(told)?;
         let response_type = self.check_response_type(&params, &client).map_err(told)?;
         check_implicit(&params, response_type, &answer_to).map_err(told)?;
@@ -158,6 +161,7 @@ impl Provider {
         let wanted = check_claims(&params).map_err(told)?;
         let scopes = self.check_scopes(&params, &client, &wanted).map_err(told)?;
         let scopes = check_implicit_scopes(scopes, response_type).map_err(told)?;
+        let hosts = self.hosts_named(&params).map_err(told)?;
         let prompt = check_prompt(&params).map_err(told)?;
         let max_age = check_max_age(&params).map_err(told)?;
         check_nonce(&params).map_err(told)?;
@@ -170,6 +174,7 @@ impl Provider {
             answer_to,
             response_type,
             scopes,
+            hosts,
             code_challenge,
             dpop_jkt,
             nonce: params.get("nonce").map(str::to_owned),
@@ -420,6 +425,22 @@ fn check_redirect_uri(params: &Params, client: &Client) -> Result<AnswerTo, Oaut
         state: params.get("state").map(str::to_owned),
         is_silent: params.get("prompt") == Some("none"),
     })
+}
+
+/// OIDC Core §3.1.2.6: what a client would rely on and not get.
+fn check_not_supported(params: &Params) -> Result<(), OauthError> {
+    for (name, code) in [
+        ("request_uri", ErrorCode::RequestUriNotSupported),
+        ("registration", ErrorCode::RegistrationNotSupported),
+    ] {
+        if params.get(name).is_some() {
+            return Err(OauthError::new(
+                code,
+                format!("{name} is not taken here: leave it out"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_response_mode(params: &Params, answer_to: &AnswerTo) -> Result<(), OauthError> {

@@ -161,7 +161,7 @@ impl Provider {
         raw_request: &str,
         current: &CurrentSession,
     ) -> Result<Question, OauthError> {
-        let scopes = self.grantable(&request.scopes, &request.client, &current.session.account)?;
+        let scopes = self.grantable_by(request, &current.session.account)?;
         Ok(self.ask(Subject::Request(request, raw_request), current, scopes))
     }
 
@@ -175,6 +175,27 @@ impl Provider {
         let until = self.now() + TICKET_TTL;
         let ticket = self.ticket(about, current, &scopes, until);
         Question { scopes, ticket }
+    }
+
+    /// Of what a request asks for, what can be granted of an account.
+    fn grantable_by(
+        &self,
+        request: &AuthorizationRequest,
+        account: &BareJid,
+    ) -> Result<ScopeSet, OauthError> {
+        let hosts = &request.hosts;
+        let is_meant = hosts.is_empty() || hosts.iter().any(|it| it == account.domain().as_str());
+        if is_meant {
+            return self.grantable(&request.scopes, &request.client, account);
+        }
+        let elsewhere = request.scopes.filtered(|scope| !scope.is_xmpp());
+        if !elsewhere.iter().any(Scope::opens_something) {
+            return Err(OauthError::new(
+                ErrorCode::InvalidTarget,
+                "the account is at another host than resource names",
+            ));
+        }
+        self.grantable(&elsewhere, &request.client, account)
     }
 
     /// Of what is asked for, what can be granted: XMPP scopes only where the host's module enforces
@@ -231,7 +252,7 @@ impl Provider {
                 "the person said no",
             ));
         }
-        match self.grantable(&request.scopes, &request.client, &current.session.account) {
+        match self.grantable_by(request, &current.session.account) {
             Ok(grantable) if shown.is_subset(&grantable) => {}
             Ok(_) => return Ok(Err(AskAgain::NotThisForm)),
             Err(error) => return refused(error),
@@ -285,7 +306,7 @@ impl Provider {
             return Ok(None);
         }
         let account = &current.session.account;
-        let Ok(scopes) = self.grantable(&request.scopes, &request.client, account) else {
+        let Ok(scopes) = self.grantable_by(request, account) else {
             return Ok(None);
         };
         if !self.has_allowed(request, current, &scopes).await? {

@@ -31,6 +31,22 @@ pub mod path {
     pub const VALIDATE: &str = "/oauth2/validate/{host}";
 }
 
+/// What is about the authorization endpoint, where nothing is answered there.
+const OF_AUTHORIZATION: [&str; 12] = [
+    "authorization_endpoint",
+    "authorization_response_iss_parameter_supported",
+    "claims_parameter_supported",
+    "code_challenge_methods_supported",
+    "prompt_values_supported",
+    "pushed_authorization_request_endpoint",
+    "request_object_signing_alg_values_supported",
+    "request_parameter_supported",
+    "require_pushed_authorization_requests",
+    "response_modes_supported",
+    "response_types_supported",
+    "ui_locales_supported",
+];
+
 fn claims_supported() -> Vec<&'static str> {
     let of_tokens = [
         "iss",
@@ -140,7 +156,13 @@ impl Provider {
             // OIDC Discovery §3: where it is left out, it counts as true
             "request_uri_parameter_supported": false,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
+            "ui_locales_supported": self.config.site.locales,
         });
+        if response_types.is_empty() {
+            for name in OF_AUTHORIZATION {
+                metadata.as_object_mut().map(|all| all.remove(name));
+            }
+        }
         if self.takes_registrations() {
             metadata["registration_endpoint"] = http.url_of(path::REGISTER).into();
         }
@@ -162,6 +184,10 @@ impl Provider {
             if let Some(url) = url {
                 metadata[name] = url.as_str().into();
             }
+        }
+        // RFC 8414 §3.2: what has no elements is left out
+        if let Some(all) = metadata.as_object_mut() {
+            all.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
         }
         metadata
     }

@@ -39,6 +39,8 @@ pub enum ErrorCode {
     InvalidTarget,
     InvalidToken,
     LoginRequired,
+    RegistrationNotSupported,
+    RequestUriNotSupported,
     ServerError,
     SlowDown,
     TemporarilyUnavailable,
@@ -71,6 +73,9 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::LoginRequired => "login_required",
+            // OIDC Core §3.1.2.6
+            Self::RegistrationNotSupported => "registration_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",
             Self::SlowDown => "slow_down",
             // RFC 6749 has no word for it; the status says the rest

@@ -265,7 +265,10 @@ impl Provider {
             scope: Some(scopes.to_string()),
             username: tells_account.then(|| account.to_string()),
             sub: Some(sub),
-            aud: tells_account.then(|| account.domain().as_str().to_owned()),
+            aud: match scopes.allows_xmpp() {
+                true => tells_account.then(|| account.domain().as_str().to_owned()),
+                false => issuer(),
+            },
             ..info
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::claims::{ACR, AMR};
-use super::scopes::scopes_for;
+use super::scopes::Audience;
 use super::token::Caller;
 use super::userinfo::claims_open_to;
 use super::{OauthError, Provider};
@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::config::RegistrationAlgorithm;
 use crate::keys::registration;
 use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet, SigningAlgorithm};
-use crate::secrets::{Secret, TokenHash, TokenKind, half_sha256_text, new_token};
+use crate::secrets::{Secret, TokenHash, TokenKind, half_sha256_text, half_sha512_text, new_token};
 
 /// An id_token says who logged in just now; it is no credential to keep.
 const ID_TOKEN_TTL: Duration = Duration::from_secs(3600);
@@ -45,8 +45,11 @@ struct IdTokenClaims<'a> {
     /// Back-Channel Logout §2.1: for clients that want to hear of the end of the browser session.
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
-    acr: &'a str,
-    amr: [&'a str; 1],
+    /// These two, too, where they have not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<[&'a str; 1]>,
     /// What the `claims` parameter asked for.
     #[serde(flatten)]
     about: Map<String, Value>,
@@ -69,7 +72,7 @@ impl Provider {
     ) -> Result<NewPair, OauthError> {
         let now = self.now();
         let audience = self.audience_of_token(&caller.named, &scopes, &grant.account)?;
-        let told = scopes_for(audience, &scopes);
+        let told = audience.of(&scopes);
         let jkt = match &caller.proved {
             Some(proved) => Some(self.spend_proof(proved)?),
             None => None,
@@ -78,11 +81,11 @@ impl Provider {
         let refresh_jkt = jkt.clone().filter(|_| !client.metadata.is_confidential());
         let ttl = &self.config.tokens;
         let (access, lasts) = match audience {
-            None => {
+            Audience::Ours | Audience::Issuer | Audience::Host(_) => {
                 let token = new_token(self.random.as_ref(), TokenKind::Access);
                 (token, ttl.access_token_ttl)
             }
-            Some(resource) => {
+            Audience::Resource(resource) => {
                 let token = self.resource_token(resource, client, grant, &told, jkt.as_ref());
                 (token.await?, resource.access_token_ttl)
             }
@@ -159,27 +162,32 @@ impl Provider {
             exp: issued_at + ID_TOKEN_TTL,
             auth_time: grant.auth_time,
             nonce: grant.nonce.as_deref(),
-            at_hash: access_token.map(|token| half_sha256_text(token.expose())),
+            at_hash: access_token.map(|token| at_hash(self.algorithm_for(client), token)),
             sid: self.sid(client, &grant.id).await?,
-            acr: ACR,
-            amr: AMR,
+            acr: grant.auth_time.map(|_| ACR),
+            amr: grant.auth_time.map(|_| AMR),
             about: self.claims_of(&grant.account, &told).await,
         };
         self.sign_for(client, "JWT", &claims).await
     }
 
-    /// Signs something of the type `typ` for a client: as it registered for; with RS256 where the operator
-    /// has switched that off since.
+    /// How something for a client is signed: as it registered for; with RS256 where the operator has
+    /// switched that off since.
+    fn algorithm_for(&self, client: &Client) -> SigningAlgorithm {
+        let registered = client.metadata.id_token_signed_response_alg;
+        registered
+            .filter(|algorithm| self.config.tokens.id_token_algorithms.contains(algorithm))
+            .unwrap_or_default()
+    }
+
+    /// Signs something of the type `typ` for a client.
     pub(super) async fn sign_for<T: Serialize + Sync>(
         &self,
         client: &Client,
         typ: &str,
         claims: &T,
     ) -> Result<String, OauthError> {
-        let registered = client.metadata.id_token_signed_response_alg;
-        let algorithm = registered
-            .filter(|algorithm| self.config.tokens.id_token_algorithms.contains(algorithm))
-            .unwrap_or_default();
+        let algorithm = self.algorithm_for(client);
         let signed = match (algorithm, self.client_secret(&client.id)) {
             // OIDC Core §10.1: the key is the octets of the client_secret
             (SigningAlgorithm::HS256, Some(secret)) if client.metadata.has_secret() => {
@@ -192,5 +200,15 @@ impl Provider {
             (algorithm, _) => self.keys.sign_typed(typ, algorithm, claims).await,
         };
         Ok(signed?)
+    }
+}
+
+/// OIDC Core §3.1.3.6: by the hash function of the signature; Ed25519 has SHA-512 in it (RFC 8032 §5.1).
+fn at_hash(algorithm: SigningAlgorithm, token: &Secret) -> String {
+    match algorithm {
+        SigningAlgorithm::EdDSA => half_sha512_text(token.expose()),
+        SigningAlgorithm::RS256 | SigningAlgorithm::ES256 | SigningAlgorithm::HS256 => {
+            half_sha256_text(token.expose())
+        }
     }
 }

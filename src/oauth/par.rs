@@ -206,6 +206,8 @@ impl Provider {
             .map_err(|repeated| OauthError::invalid_request(repeated.to_string()))?;
         let (inner, origin) = match (params.get("request_uri"), params.get("request")) {
             (None, None) => return Ok(None),
+            // one that is somewhere else is fetched by nobody: an ordinary request, whose client is told
+            (Some(elsewhere), None) if !elsewhere.starts_with(URN) => return Ok(None),
             (Some(_), Some(_)) => {
                 return Err(OauthError::invalid_request(
                     "request and request_uri do not go together (RFC 9101 5)",

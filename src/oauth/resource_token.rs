@@ -28,8 +28,10 @@ struct ResourceClaims<'a> {
     jti: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<Timestamp>,
-    acr: &'a str,
-    amr: [&'a str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<[&'a str; 1]>,
     scope: String,
     /// RFC 9449 §6.1
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,8 +66,8 @@ impl Provider {
             exp: now + resource.access_token_ttl,
             jti: random_text::<16>(self.random.as_ref()),
             auth_time: grant.auth_time,
-            acr: ACR,
-            amr: AMR,
+            acr: grant.auth_time.map(|_| ACR),
+            amr: grant.auth_time.map(|_| AMR),
             scope: scopes.to_string(),
             cnf: jkt.map(|jkt| json!({ "jkt": jkt })),
         };

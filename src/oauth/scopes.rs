@@ -12,9 +12,11 @@ use crate::model::{Client, Scope, ScopeSet};
 /// Whom a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Audience<'a> {
-    /// Ourselves: userinfo.
+    /// Us and the account's server, as where nobody is named.
+    Ours,
+    /// Ourselves alone: userinfo.
     Issuer,
-    /// A served host, by its name.
+    /// A served host alone, by its name.
     Host(&'a str),
     /// A service that is not XMPP.
     Resource(&'a Resource),
@@ -24,10 +26,16 @@ impl Audience<'_> {
     /// Whether this scope means anything to it.
     fn knows(self, scope: &Scope) -> bool {
         match self {
-            Self::Issuer => false,
+            Self::Ours => !scope.is_of_resource(),
+            Self::Issuer => is_general(scope),
             Self::Host(_) => scope.is_xmpp(),
             Self::Resource(resource) => resource.scopes.contains_key(scope),
         }
+    }
+
+    /// Of the scopes that a token is asked for, those that mean something to whom it is for.
+    pub(super) fn of(self, scopes: &ScopeSet) -> ScopeSet {
+        scopes.filtered(|scope| self.knows(scope))
     }
 }
 
@@ -120,6 +128,19 @@ impl Provider {
         Ok(scopes)
     }
 
+    /// The hosts that a request is for, where it names any: at others it gets no XMPP scope.
+    ///
+    /// # Errors
+    /// As [`Self::audiences`].
+    pub(super) fn hosts_named(&self, params: &Params) -> Result<Vec<String>, OauthError> {
+        let audiences = self.audiences(params)?.into_iter();
+        let hosts = audiences.filter_map(|audience| match audience {
+            Audience::Host(host) => Some(host.to_owned()),
+            _ => None,
+        });
+        Ok(hosts.collect())
+    }
+
     fn knows(&self, scope: &Scope) -> bool {
         scope.is_known() || self.sentence_of(scope).is_some()
     }
@@ -135,6 +156,19 @@ impl Provider {
             .map(|(name, sentence)| (name, sentence.as_str()))
     }
 
+    /// The scopes in a list for people, those of other services with what they allow there.
+    pub fn listed(&self, scopes: &ScopeSet) -> String {
+        let word = |scope: &Scope| match self.sentence_of(scope) {
+            None => scope.to_string(),
+            Some((service, sentence)) => format!("{scope} ({service}: {sentence})"),
+        };
+        let words: Vec<_> = scopes.iter().map(word).collect();
+        match words.iter().any(|word| word.contains(' ')) {
+            true => words.join(", "),
+            false => words.join(" "),
+        }
+    }
+
     /// Every scope that there is here.
     pub(super) fn known_scopes(&self) -> impl Iterator<Item = &str> {
         let resources = self.config.resources.iter();
@@ -143,7 +177,7 @@ impl Provider {
     }
 
     /// Whom a token is for that gets these scopes of an account's grant: the service that is named, or the
-    /// only one that can be meant. `None`: us and the account's server.
+    /// only one that can be meant.
     ///
     /// # Errors
     /// `invalid_target`: the grant is not for what is named, or several services are meant (RFC 8707 §2.2).
@@ -152,44 +186,40 @@ impl Provider {
         named: &[Audience<'a>],
         scopes: &ScopeSet,
         account: &BareJid,
-    ) -> Result<Option<&'a Resource>, OauthError> {
-        match named {
-            [] => self.only_audience(scopes),
-            [Audience::Issuer] => Ok(None),
-            [Audience::Host(host)] if account.domain().as_str() == *host => Ok(None),
-            [Audience::Host(_)] => Err(invalid_target(
-                "the account is at another host than resource names",
-            )),
-            [Audience::Resource(resource)] => {
-                match scopes
-                    .iter()
-                    .any(|scope| resource.scopes.contains_key(scope))
-                {
-                    true => Ok(Some(resource)),
-                    false => Err(invalid_target(
-                        "nothing was granted for what resource names",
-                    )),
-                }
+    ) -> Result<Audience<'a>, OauthError> {
+        let audience = match named {
+            [] => return self.only_audience(scopes),
+            [one] => *one,
+            _ => {
+                return Err(invalid_target(
+                    "a token is for one service: name one resource",
+                ));
             }
-            _ => Err(invalid_target(
-                "a token is for one service: name one resource",
+        };
+        if matches!(audience, Audience::Host(host) if account.domain().as_str() != host) {
+            return Err(invalid_target(
+                "the account is at another host than resource names",
+            ));
+        }
+        match audience.of(scopes).iter().any(Scope::opens_something) {
+            true => Ok(audience),
+            false => Err(invalid_target(
+                "nothing was granted for what resource names",
             )),
         }
     }
 
     /// Where no service is named: ours, if anything was granted that is; else the only one.
-    fn only_audience(&self, scopes: &ScopeSet) -> Result<Option<&Resource>, OauthError> {
+    fn only_audience(&self, scopes: &ScopeSet) -> Result<Audience<'_>, OauthError> {
         let ours = |scope: &Scope| scope.opens_something() && !scope.is_of_resource();
-        if scopes.is_empty() || scopes.iter().any(ours) {
-            return Ok(None);
+        let is_ours = scopes.iter().any(ours) || !scopes.iter().any(Scope::is_of_resource);
+        if is_ours {
+            return Ok(Audience::Ours);
         }
-        let mut meant = self.config.resources.iter().filter(|resource| {
-            scopes
-                .iter()
-                .any(|scope| resource.scopes.contains_key(scope))
-        });
+        let resources = self.config.resources.iter().map(Audience::Resource);
+        let mut meant = resources.filter(|resource| !resource.of(scopes).is_empty());
         match (meant.next(), meant.next()) {
-            (Some(only), None) => Ok(Some(only)),
+            (Some(only), None) => Ok(only),
             (None, _) => Err(invalid_target(
                 "what was granted is for a service that is not known here any more",
             )),
@@ -198,14 +228,6 @@ impl Provider {
             )),
         }
     }
-}
-
-/// Of the scopes that a token is asked for, those that mean something to whom it is for.
-pub(super) fn scopes_for(audience: Option<&Resource>, scopes: &ScopeSet) -> ScopeSet {
-    scopes.filtered(|scope| match audience {
-        None => !scope.is_of_resource(),
-        Some(resource) => resource.scopes.contains_key(scope),
-    })
 }
 
 fn usual(audiences: &[Audience<'_>]) -> ScopeSet {

@@ -138,22 +138,172 @@ async fn a_token_of_ours_allows_nothing_at_another_service() {
     assert_eq!(tokens["scope"], "openid xmpp:client:normal");
     let said = world.introspect(&app, access_token(&tokens)).await;
     assert_eq!(said["scope"], "openid xmpp:client:normal");
-    for (resource, allowed) in [
-        (world.issuer.as_str(), true),
-        ("xmpp:example.com", true),
-        ("xmpp:other.example", false),
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+        ("resource", "xmpp:other.example"),
+    ];
+    assert_error(&world.token(&app, &refresh).await, 400, "invalid_target");
+}
+
+#[tokio::test]
+async fn a_token_for_userinfo_alone_logs_nobody_in_and_one_for_the_host_opens_no_userinfo() {
+    let (world, app) = world().await;
+    let host = DomainPart::new("example.com").unwrap().into_owned();
+    let issuer = world.issuer.clone();
+    for (resource, scope, aud, logs_in) in [
+        (
+            issuer.as_str(),
+            "offline_access openid",
+            issuer.as_str(),
+            false,
+        ),
+        (
+            "xmpp:example.com",
+            "xmpp:client:normal",
+            "example.com",
+            true,
+        ),
     ] {
+        let scope_asked = "openid offline_access xmpp:client:normal";
+        let tokens = tokens(&world, &app, scope_asked, &[resource]).await;
+        assert_eq!(tokens["scope"], scope);
+        let token = access_token(&tokens);
+        let message = format!("n,,\x01auth=Bearer {token}\x01\x01");
+        let answer = world
+            .provider
+            .check_bearer(&host, message.as_bytes(), None)
+            .await;
+        let is_in = matches!(answer, BearerAnswer::Success(_));
+        assert_eq!(is_in, logs_in, "{answer:?}");
+        let userinfo = world.userinfo(token).await.status;
+        assert_eq!(userinfo, if logs_in { 403 } else { 200 });
+        assert_eq!(world.introspect(&app, token).await["aud"], aud);
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_one_host_gets_nothing_of_an_account_at_another() {
+    let world = World::with("xmpp.hosts = ['example.com', 'example.org']").await;
+    world
+        .server
+        .set_password("alice@example.org", "looking-glass");
+    let app = world.register(json!({})).await;
+    for (scope, granted) in [
+        ("xmpp:client:normal", None),
+        ("openid xmpp:client:normal", Some("openid")),
+    ] {
+        let asked = [("scope", scope), ("resource", "xmpp:example.com")];
+        let url = world.authorize_url(&app, &asked);
+        let mut browser = Http::new();
+        let page = browser.get(&url).await;
+        let (account, password) = ("alice@example.org", "looking-glass");
+        let on = world
+            .give_password(&mut browser, &page, account, password)
+            .await;
+        let page = browser.get(&world.url(on.location())).await;
+        let Some(granted) = granted else {
+            assert_eq!(world.error_told(&page), "invalid_target");
+            continue;
+        };
+        let to = redirect(&world.decide(&mut browser, &page, "allow").await);
+        let code = parameter(&to, "code").unwrap();
+        let tokens = redeem(&world, &app, &code, &[]).await.json();
+        assert_eq!(tokens["scope"], granted);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_may_ask_for_any_part_of_what_was_granted() {
+    let (world, app) = world().await;
+    let scope = "openid profile offline_access files:read";
+    let mut last = tokens(&world, &app, scope, &[]).await;
+    for part in ["profile", "offline_access profile", "openid", "files:read"] {
         let refresh = [
             ("grant_type", "refresh_token"),
-            ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
-            ("resource", resource),
+            ("refresh_token", last["refresh_token"].as_str().unwrap()),
+            ("scope", part),
         ];
         let answer = world.token(&app, &refresh).await;
-        match allowed {
-            true => assert!(access_token(&answer.json()).starts_with("xoa_")),
-            false => assert_error(&answer, 400, "invalid_target"),
-        }
+        assert_eq!(answer.status, 200, "{part}: {}", answer.text());
+        last = answer.json();
+        assert_eq!(last["scope"], part);
     }
+}
+
+#[tokio::test]
+async fn a_device_and_a_pushed_request_are_for_the_services_that_they_name() {
+    let (world, _) = world().await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let grants = json!({ "grant_types": ["authorization_code", device] });
+    let app = world.register(grants).await;
+    for (resource, scope, error) in [
+        (FILES, "openid mail", "invalid_scope"),
+        ("https://elsewhere.example", "openid", "invalid_target"),
+        ("xmpp:example.com", "xmpp:client:normal", "invalid_target"),
+    ] {
+        let fields = [("scope", scope), ("resource", resource)];
+        let answer = world.call(&app, "/oauth2/device", &fields).await;
+        assert_error(&answer, 400, error);
+    }
+    let fields = [("scope", "mail files:read"), ("resource", FILES)];
+    assert_eq!(
+        world.call(&app, "/oauth2/device", &fields).await.status,
+        200
+    );
+
+    let challenge = xmpp_oauth::secrets::sha256_text(VERIFIER);
+    let pushed = [
+        ("response_type", "code"),
+        ("redirect_uri", app.redirect_uri.as_str()),
+        ("scope", "openid mail files:read xmpp:client:normal"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+        ("resource", FILES),
+        ("resource", MAIL),
+    ];
+    let answer = world.call(&app, "/oauth2/par", &pushed).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let uri = answer.json()["request_uri"].as_str().unwrap().to_owned();
+    let fields = [
+        ("client_id", app.id.as_str()),
+        ("request_uri", uri.as_str()),
+    ];
+    let url = url::Url::parse_with_params(&world.url("/oauth2/authorize"), fields).unwrap();
+    let mut browser = Http::new();
+    let on = browser.get(url.as_str()).await;
+    let page = world.log_in(&mut browser, &world.url(on.location())).await;
+    let to = redirect(&world.decide(&mut browser, &page, "allow").await);
+    let code = parameter(&to, "code").unwrap();
+    assert_error(
+        &redeem(&world, &app, &code, &["xmpp:example.com"]).await,
+        400,
+        "invalid_target",
+    );
+    let tokens = redeem(&world, &app, &code, &[MAIL]).await.json();
+    verified(&world, MAIL, access_token(&tokens)).await;
+    assert_eq!(
+        world.only_grant().await.scopes.to_string(),
+        "files:read mail openid"
+    );
+}
+
+#[tokio::test]
+async fn what_was_allowed_for_one_service_is_not_remembered_for_another() {
+    let (world, _) = world().await;
+    let website = json!({
+        "application_type": "web",
+        "redirect_uris": ["https://app.example/cb"],
+    });
+    let app = world.register(website).await;
+    let mut browser = Http::new();
+    let asked = |resource| [("scope", ""), ("resource", resource)];
+    let files = world.authorize_url(&app, &asked(FILES));
+    let to = world.consent(&mut browser, &files).await;
+    redeem(&world, &app, &parameter(&to, "code").unwrap(), &[]).await;
+    assert_eq!(browser.get(&files).await.status, 303, "allowed before");
+    let mail = world.authorize_url(&app, &asked(MAIL));
+    assert_eq!(browser.get(&mail).await.status, 200, "not asked before");
 }
 
 #[tokio::test]
@@ -194,6 +344,7 @@ async fn what_was_not_granted_for_a_service_gives_no_token_for_it_and_spends_not
         &["https://elsewhere.example"],
         &[FILES, MAIL],
         &["xmpp:other.example"],
+        &["xmpp:example.com"],
         &["xmpp:alice@example.com"],
     ] {
         let answer = redeem(&world, &app, &code, resources).await;
