@@ -213,6 +213,7 @@ impl App {
                 stop.clone(),
             ));
         }
+        doors.spawn(Arc::clone(&self.provider).deliver_logouts(stop.clone()));
         doors.spawn(keep_keys(Arc::clone(&self.keys), stop.clone()));
         doors.spawn(clean_up(
             Arc::clone(&self.store) as _,

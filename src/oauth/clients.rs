@@ -78,7 +78,8 @@ pub(super) struct Known {
     secret: Option<Secret>,
 }
 
-/// The clients of the configuration. What is said of them is checked like a registration.
+/// The clients of the configuration. What is said of them is checked like a registration; but for their
+/// sector, the operator's word is enough.
 pub(super) fn configured(
     config: &Config,
 ) -> Result<HashMap<ClientId, Arc<Known>>, FoundationError> {
@@ -93,6 +94,7 @@ pub(super) fn configured(
             body.as_bytes(),
             &config.flows,
             &config.tokens.id_token_algorithms,
+            config.fetch.allow_private,
         )
         .map_err(|error| wrong(&error.description))?;
         match (metadata.has_secret(), &written.client_secret) {

@@ -390,6 +390,12 @@ impl Provider {
             expires_at: now + self.config.tokens.authorization_code_ttl,
         };
         let hash = TokenHash::of(&code);
+        if !self
+            .remember_sign_in(&request.client, &record.grant_id, &record.scopes, current)
+            .await?
+        {
+            return Ok(None);
+        }
         if !self.store.save_code(&hash, &record, &current.hash).await? {
             return Ok(None);
         }

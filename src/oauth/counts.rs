@@ -14,6 +14,7 @@ pub(super) struct Counts {
     pub(super) password_grants: PasswordLogins,
     pub(super) bearer_logins: BearerLogins,
     tokens: Vec<(GrantType, Counter)>,
+    pub(super) logouts: Logouts,
     pub(super) code_reuse: Counter,
     pub(super) refresh_token_reuse: Counter,
     pub(super) password_tries_per_account: Counter,
@@ -59,6 +60,15 @@ pub(super) struct BearerLogins {
     unavailable: Counter,
 }
 
+/// What came of telling clients that somebody has logged out.
+#[derive(Debug)]
+pub(super) struct Logouts {
+    pub(super) delivered: Counter,
+    pub(super) refused: Counter,
+    pub(super) failed: Counter,
+    pub(super) given_up: Counter,
+}
+
 impl Counts {
     pub(super) fn new(grant_types: &[GrantType]) -> Self {
         let metrics = Metrics::default();
@@ -88,6 +98,10 @@ impl Counts {
             let help = "Used codes and refresh tokens that were shown again.";
             metrics.counter("reuse_total", help, &[("of", of)])
         };
+        let logout = |result| {
+            let help = "Tries to tell a client that somebody has logged out.";
+            metrics.counter("backchannel_logouts_total", help, &[("result", result)])
+        };
         Self {
             token_cache: Cache {
                 hits: cache("hit"),
@@ -102,6 +116,12 @@ impl Counts {
                 unavailable: login("oauthbearer", "unavailable"),
             },
             tokens: grant_types.iter().map(tokens).collect(),
+            logouts: Logouts {
+                delivered: logout("delivered"),
+                refused: logout("refused"),
+                failed: logout("failed"),
+                given_up: logout("given_up"),
+            },
             code_reuse: reuse("code"),
             refresh_token_reuse: reuse("refresh_token"),
             password_tries_per_account: metrics.limit("password_tries_per_account"),

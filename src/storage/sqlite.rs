@@ -12,6 +12,7 @@ mod devices;
 mod events;
 mod grants;
 mod keys;
+mod logouts;
 mod notices;
 mod purge;
 mod rows;
@@ -39,7 +40,8 @@ use crate::clock::Timestamp;
 use crate::metrics::Metrics;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
-    EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, RefreshToken,
+    EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, PendingLogout,
+    RefreshToken, SignIn,
 };
 use crate::secrets::TokenHash;
 
@@ -400,13 +402,21 @@ impl Store for SqliteStore {
 
     async fn end_session(&self, hash: &TokenHash) -> Result<()> {
         let hash = *hash;
-        self.writer.run(move |db| sessions::end(db, &hash)).await
+        self.writer
+            .run(move |db| {
+                logouts::of_session(db, &hash)?;
+                sessions::end(db, &hash)
+            })
+            .await
     }
 
     async fn end_sessions(&self, account: &BareJid, but: Option<&TokenHash>) -> Result<usize> {
         let (account, but) = (account.clone(), but.copied());
         self.writer
-            .run(move |db| sessions::end_but(db, &account, but.as_ref()))
+            .run(move |db| {
+                logouts::of_sessions(db, &account, but.as_ref())?;
+                sessions::end_but(db, &account, but.as_ref())
+            })
             .await
     }
 
@@ -452,6 +462,52 @@ impl Store for SqliteStore {
         let account = account.clone();
         self.writer
             .run(move |db| notices::take(db, &account, kind, most, now))
+            .await
+    }
+
+    async fn save_sign_in(
+        &self,
+        sign_in: &SignIn,
+        session: &TokenHash,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (sign_in, session) = (sign_in.clone(), *session);
+        self.writer
+            .run(move |db| logouts::save_sign_in(db, &sign_in, &session, now))
+            .await
+    }
+
+    async fn sid(&self, grant: &GrantId) -> Result<Option<String>> {
+        let grant = grant.clone();
+        self.lookups.run(move |db| logouts::sid(db, &grant)).await
+    }
+
+    async fn succeed_session(&self, old: &TokenHash, new: &TokenHash) -> Result<()> {
+        let (old, new) = (*old, *new);
+        self.writer
+            .run(move |db| {
+                logouts::succeed(db, &old, &new)?;
+                logouts::of_session(db, &old)?;
+                sessions::end(db, &old)
+            })
+            .await
+    }
+
+    async fn due_logouts(&self, now: Timestamp, limit: usize) -> Result<Vec<PendingLogout>> {
+        self.lists.run(move |db| logouts::due(db, now, limit)).await
+    }
+
+    async fn finish_logout(&self, logout: &PendingLogout) -> Result<()> {
+        let logout = logout.clone();
+        self.writer
+            .run(move |db| logouts::finish(db, &logout))
+            .await
+    }
+
+    async fn postpone_logout(&self, logout: &PendingLogout, until: Timestamp) -> Result<()> {
+        let logout = logout.clone();
+        self.writer
+            .run(move |db| logouts::postpone(db, &logout, until))
             .await
     }
 

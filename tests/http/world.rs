@@ -118,6 +118,7 @@ impl World {
             head_timeout: config.limits.request_timeout,
             counts: web.door_counts(),
         };
+        tokio::spawn(Arc::clone(&provider).deliver_logouts(stopped.clone()));
         tokio::spawn(server::serve(listener, router(web), limits, stopped));
         Self {
             clock,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jid::{BareJid, DomainPart};
 use rusqlite::{Connection, Row};
 
-use super::{clients, devices, events, notices, rows, sessions, tokens};
+use super::{clients, devices, events, logouts, notices, rows, sessions, tokens};
 use crate::clock::Timestamp;
 use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId, Pair, ScopeSet};
 use crate::secrets::TokenHash;
@@ -157,6 +157,7 @@ pub(super) fn end(
             [id.as_str()],
         )?;
         devices::end_with_grant(db, id)?;
+        logouts::of_grant(db, id)?;
     }
     end_all(db, grants, reason, now)
 }
@@ -184,6 +185,7 @@ pub(super) fn end_client(
         [id.as_str()],
     )?;
     devices::end_client(db, id)?;
+    logouts::of_client(db, id)?;
     end_all(db, grants, reason, now)
 }
 
@@ -196,12 +198,13 @@ pub(super) fn end_account(
 ) -> Result<Ended> {
     let (host, localpart) = (account.domain().as_str(), rows::localpart(account));
     let unless = unless.map(Generation::as_str);
+    let ended = end_of_account(db, account, unless, reason, now)?;
     sessions::end_account(db, host, localpart, unless)?;
     if reason == EndReason::AccountDeleted {
         events::forget_account(db, account)?;
         notices::forget_account(db, account)?;
     }
-    end_of_account(db, account, unless, reason, now)
+    Ok(ended)
 }
 
 /// Ends an account's grants, but those of the generation `unless` and of none. Consent that was given
@@ -221,6 +224,7 @@ pub(super) fn end_of_account(
         (host, localpart, unless),
     )?;
     devices::end_account(db, host, localpart, unless)?;
+    logouts::of_account(db, host, localpart, unless)?;
     let grants = rows::list(
         db,
         concat!(

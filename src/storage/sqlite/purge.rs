@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{clients, notices, rows, tokens};
+use super::{clients, logouts, notices, rows, tokens};
 use crate::clock::Timestamp;
 use crate::storage::Result;
 
@@ -51,6 +51,7 @@ pub(super) fn purge(
     ] {
         gone += rows::change(db, sql, (at, limit))?;
     }
+    gone += logouts::purge(db, now, limit)?;
     gone += notices::purge(db, now, limit)?;
     Ok(gone + clients::purge(db, now, limit)?)
 }
