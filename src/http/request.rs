@@ -197,11 +197,11 @@ pub(super) fn shown<'a>(
 }
 
 fn scheme<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
-    let (name, credentials) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(only), None) = (all.next(), all.next()) else {
+        return None;
+    };
+    let (name, credentials) = only.to_str().ok()?.split_once(' ')?;
     name.eq_ignore_ascii_case(wanted)
         .then(|| credentials.trim())
 }

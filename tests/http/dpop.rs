@@ -1,5 +1,7 @@
 //! Tokens that are bound to a client's key (RFC 9449).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use jid::DomainPart;
 use jsonwebtoken::{Algorithm, Header};
@@ -135,7 +137,7 @@ async fn a_bound_token_is_good_with_a_proof_and_with_nothing_less() {
         assert_error(&answer, 401, "invalid_token");
         let told = challenges(&answer);
         assert!(told[0].starts_with("Bearer "), "{told:?}");
-        assert_eq!(told[1], r#"DPoP algs="RS256 PS256 ES256 EdDSA""#);
+        assert_eq!(told[1], r#"DPoP algs="RS256 PS256 ES256 EdDSA Ed25519""#);
     }
     let form = [("access_token", token)];
     let answer = Http::new()
@@ -152,7 +154,7 @@ async fn a_bound_token_is_good_with_a_proof_and_with_nothing_less() {
         "{told:?}"
     );
     assert!(
-        told[0].ends_with(r#"algs="RS256 PS256 ES256 EdDSA""#),
+        told[0].ends_with(r#"algs="RS256 PS256 ES256 EdDSA Ed25519""#),
         "{told:?}"
     );
 }
@@ -457,6 +459,25 @@ async fn the_metadata_says_how_proofs_may_be_signed() {
     let answer = Http::new()
         .get(&world.url("/.well-known/oauth-authorization-server"))
         .await;
-    let expected = json!(["RS256", "PS256", "ES256", "EdDSA"]);
+    let expected = json!(["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]);
     assert_eq!(answer.json()["dpop_signing_alg_values_supported"], expected);
+}
+
+#[tokio::test]
+async fn a_services_token_is_bound_to_the_key_too() {
+    let service = r#"
+        [[resources]]
+        uri = "https://files.example.com"
+        name = "Files"
+        scopes = { "files:read" = "Read your files" }
+    "#;
+    let world = World::with(service).await;
+    let app = world.register(public()).await;
+    let key = ClientKey::new();
+    let tokens = bound_tokens(&world, &app, &key, &[("scope", "files:read")]).await;
+    let said = text(&tokens, "access_token").split('.').nth(1).unwrap();
+    let said = URL_SAFE_NO_PAD.decode(said).unwrap();
+    let said: Value = serde_json::from_slice(&said).unwrap();
+    assert_eq!(said["aud"], "https://files.example.com");
+    assert_eq!(said["cnf"], json!({ "jkt": thumbprint(&key) }));
 }
