@@ -20,6 +20,8 @@ const ACCOUNT: &str = "urn:xmpp-oauth:account:0";
 pub(crate) const REST: &str = "rest.localhost";
 /// The one that echoes.
 pub(crate) const ECHO: &str = "echo.localhost";
+/// One that echoes nothing, but answers with the same each time.
+pub(crate) const LONG_ECHO: &str = "long-echo.localhost";
 
 pub(crate) struct Stream {
     reader: Reader<OwnedReadHalf>,
@@ -64,10 +66,14 @@ impl Stream {
         }
     }
 
-    /// Answers every request with its own payload, for ever.
-    pub(crate) async fn echo(mut self) {
+    /// Answers every request with this, or with its own payload, for ever.
+    pub(crate) async fn echo(mut self, answer: Option<Element>) {
         loop {
             let mut iq = self.next().await;
+            if let Some(answer) = &answer {
+                iq.take_nodes();
+                iq.append_child(answer.clone());
+            }
             let (from, to) = (
                 iq.attr("from").map(str::to_owned),
                 iq.attr("to").map(str::to_owned),
@@ -80,6 +86,21 @@ impl Stream {
             iq.set_attr(rxml::Namespace::NONE, xml_ncname!("from").to_owned(), to);
             iq.set_attr(rxml::Namespace::NONE, xml_ncname!("to").to_owned(), from);
             self.writer.send(&iq).await.expect("an answer is taken");
+        }
+    }
+
+    /// What `to` answers to this.
+    pub(crate) async fn answer(&mut self, to: &str, payload: &str) -> Element {
+        let xml = format!("<iq type='get' from='{REST}' to='{to}' id='once'>{payload}</iq>");
+        self.writer
+            .send_raw(xml.as_bytes())
+            .await
+            .expect("a question is taken");
+        loop {
+            let answer = self.next().await;
+            if answer.attr("id") == Some("once") {
+                return answer.children().next().expect("a payload").clone();
+            }
         }
     }
 

@@ -38,7 +38,7 @@ use xmpp_oauth::model::{Client, ClientId, ClientMetadata, ClientOrigin};
 
 use answers::{hidden, parameter, redirect};
 use http::{Visitor, always, bytes_of, get, post_form};
-use link::{ECHO, REST, Stream};
+use link::{ECHO, LONG_ECHO, REST, Stream};
 use measure::{Goal, Line, Pace, Sample, Table, medians, resident_mib, sample};
 use site::{CALLBACK, Site, VERIFIER};
 use store::Seeds;
@@ -67,10 +67,11 @@ fn main() {
         .expect("a runtime");
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--bare-hyper", folder] => runtime.block_on(http::bare_hyper(Path::new(folder))),
-        ["--echo", port] => runtime.block_on(async {
-            Stream::join(port.parse().expect("a port"), ECHO)
+        ["--echo", port, name, answer] => runtime.block_on(async {
+            let answer = answer.parse().ok();
+            Stream::join(port.parse().expect("a port"), name)
                 .await
-                .echo()
+                .echo(answer)
                 .await;
         }),
         // cargo says --bench
@@ -653,7 +654,7 @@ async fn join(server: Server) -> Site {
 
 async fn on_prosody(table: &mut Table, pace: Pace, with_link: bool, with_logins: bool) {
     let mut builder = Prosody::builder(release(Software::Prosody)).log_level("info");
-    for component in [ECHO, REST] {
+    for component in [ECHO, LONG_ECHO, REST] {
         builder = builder
             .component_line(&format!("Component \"{component}\""))
             .component_line(&format!("component_secret = \"{SECRET}\""));
@@ -671,17 +672,25 @@ async fn on_prosody(table: &mut Table, pace: Pace, with_link: bool, with_logins:
 async fn introspection(table: &mut Table, pace: Pace, site: &Site) {
     let port = site.server.component().port();
     let token = site.tokens("openid xmpp").await.access;
-    let echo = ourselves(&["--echo", &port.to_string()], site.program.dir());
-    let rest = tokio::sync::Mutex::new(Stream::join(port, REST).await);
+    let mut rest = Stream::join(port, REST).await;
     let question = format!(
         "<introspect xmlns='urn:xmpp-oauth:introspection:0'><token>{token}</token></introspect>"
     );
-    until("the echo to answer", START, async || {
-        let mut rest = rest.lock().await;
-        let load = rest.ask(ECHO, &question, 1, Duration::from_millis(1)).await;
-        (load.failures == 0).then_some(())
-    })
-    .await;
+    let answer = String::from(&rest.answer(COMPONENT, &question).await);
+    let echoing = |name: &str, answer: &str| {
+        let arguments = ["--echo", &port.to_string(), name, answer];
+        ourselves(&arguments, site.program.dir())
+    };
+    let (echo, as_long) = (echoing(ECHO, ""), echoing(LONG_ECHO, &answer));
+    let rest = tokio::sync::Mutex::new(rest);
+    for name in [ECHO, LONG_ECHO] {
+        until("the echo to answer", START, async || {
+            let mut rest = rest.lock().await;
+            let load = rest.ask(name, &question, 1, Duration::from_millis(1)).await;
+            (load.failures == 0).then_some(())
+        })
+        .await;
+    }
     let server = site.server.pid();
     let ask = async |to: &str, name, pid| {
         let mut rest = rest.lock().await;
@@ -701,6 +710,23 @@ async fn introspection(table: &mut Table, pace: Pace, site: &Site) {
         reference: Some(reference),
         unit: "×",
         goal: Goal::AtLeast(0.9),
+    });
+    let (ours, reference) = in_turns(
+        pace,
+        async || ask(COMPONENT, "xmpp-oauth", site.program.pid()).await,
+        async || ask(LONG_ECHO, "echo", as_long.pid()).await,
+    )
+    .await;
+    table.add(Line {
+        name: format!(
+            "the same, to an echoing component's whose answers are as long ({} bytes)",
+            answer.len()
+        ),
+        value: ours.rate / reference.rate,
+        ours: Some(ours),
+        reference: Some(reference),
+        unit: "×",
+        goal: Goal::Told,
     });
 }
 

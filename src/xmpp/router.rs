@@ -1,9 +1,11 @@
 //! Hands requests to their handlers, and sees to it that nobody's flood keeps others waiting.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use jid::Jid;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -132,7 +134,7 @@ impl Router {
             // It lives as long as the link is run.
             let _ = self.in_order[index].send(job);
         } else {
-            tokio::spawn(job.run());
+            carry_out(job.run());
         }
     }
 
@@ -152,6 +154,19 @@ impl Router {
             stages: Arc::clone(&self.server.stages),
             host: index.map(|index| Arc::clone(&self.server.hosts()[index])),
         }
+    }
+}
+
+/// Does at once what can be: most tokens that are asked about are in memory, and a task of its own for each
+/// would cost as much again. The rest goes on beside the link. Nothing in it ends the link.
+fn carry_out(work: impl Future<Output = ()> + Send + 'static) {
+    let mut work = Box::pin(async {
+        if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            tracing::error!("a request panicked; nobody was answered");
+        }
+    });
+    if work.as_mut().now_or_never().is_none() {
+        tokio::spawn(work);
     }
 }
 
@@ -212,7 +227,7 @@ impl Inbox for Router {
                     return connection.answer(trusted, from, id, Err(fault::busy()));
                 };
                 let (asked, connection) = (self.asked(index), Arc::clone(connection));
-                tokio::spawn(async move {
+                carry_out(async move {
                     let answer = handler(asked, request).await;
                     connection.answer(trusted, from, id, answer);
                     drop(permit);
@@ -229,5 +244,42 @@ impl Inbox for Router {
         let _ = self.for_hosts.acquire_many(FOR_HOSTS).await;
         let _ = self.for_others.acquire_many(FOR_OTHERS).await;
         let _ = self.for_users.acquire_many(FOR_USERS).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_can_be_done_at_once_is_and_the_rest_goes_on_beside() {
+        let (done, mut at_once) = oneshot::channel();
+        carry_out(async move { done.send(()).unwrap() });
+        assert!(at_once.try_recv().is_ok());
+        let (go_on, waiting) = oneshot::channel::<()>();
+        let (done, later) = oneshot::channel();
+        carry_out(async move {
+            let _ = waiting.await;
+            done.send(()).unwrap();
+        });
+        drop(go_on);
+        assert!(later.await.is_ok());
+    }
+
+    #[tokio::test]
+    #[expect(clippy::panic, reason = "that is the point")]
+    async fn a_request_that_panics_takes_nothing_with_it() {
+        carry_out(async { panic!("at once") });
+        let (go_on, waiting) = oneshot::channel::<()>();
+        let (dropped, was_dropped) = oneshot::channel::<()>();
+        carry_out(async move {
+            let _ends_with_it = dropped;
+            let _ = waiting.await;
+            panic!("later");
+        });
+        drop(go_on);
+        assert!(was_dropped.await.is_err());
     }
 }
