@@ -56,7 +56,7 @@ pub struct App {
     /// The settings.
     pub config: Arc<Config>,
     /// The storage.
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Store>,
     /// The signing keys.
     pub keys: Arc<Keyring>,
     /// The link and what comes over it.
@@ -83,17 +83,17 @@ impl App {
     pub async fn build(config: Arc<Config>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(OsRandom);
-        let store = Arc::new(SqliteStore::open(&config.storage.sqlite_path)?);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.storage.sqlite_path)?);
         let server = Server::new(Arc::clone(&config), Arc::clone(&random));
         let keys = Keyring::open(
-            Arc::clone(&store) as _,
+            Arc::clone(&store),
             Arc::clone(&clock),
             (&config.tokens).into(),
         );
         let keys = keys.await?;
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
-            store: Arc::clone(&store) as _,
+            store: Arc::clone(&store),
             accounts: Arc::clone(&server) as _,
             words: Arc::new(NoticeTexts::new(&config)?),
             keys: Arc::clone(&keys),
@@ -208,7 +208,7 @@ impl App {
         }
         doors.spawn(keep_keys(Arc::clone(&self.keys), stop.clone()));
         doors.spawn(clean_up(
-            Arc::clone(&self.store) as _,
+            Arc::clone(&self.store),
             Arc::clone(&self.clock),
             self.config.audit.keep.unwrap_or_default(),
             stop,
@@ -270,7 +270,7 @@ async fn keep_pages(
 }
 
 struct Vitals {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     server: Arc<Server>,
     provider: Arc<Provider>,
     web: Metrics,

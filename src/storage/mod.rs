@@ -6,6 +6,8 @@
 //! codes and cookies are known here only by their hashes. Which calls are allowed is for `oauth` to
 //! say; which database stands behind is for [`sqlite`].
 
+mod counts;
+mod sql;
 pub mod sqlite;
 
 use std::net::IpAddr;
@@ -14,6 +16,7 @@ use async_trait::async_trait;
 use jid::{BareJid, DomainPart};
 
 use crate::clock::Timestamp;
+use crate::metrics::Metrics;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
     EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, RefreshToken,
@@ -470,4 +473,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether it can be read and written right now.
     async fn check(&self) -> Result<()>;
+
+    /// Finishes what is waiting, then closes. Later calls get [`StoreError::Closed`].
+    async fn close(&self);
+
+    /// What is counted of it.
+    fn metrics(&self) -> &Metrics;
 }

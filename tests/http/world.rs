@@ -12,7 +12,7 @@ use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config::{self, Config};
 use xmpp_oauth::http::{NoticeTexts, Web, router, server};
 use xmpp_oauth::keys::{KeySettings, Keyring};
-use xmpp_oauth::metrics::Metrics;
+use xmpp_oauth::metrics::{self, Metrics};
 use xmpp_oauth::model::{Grant, GrantId, KeptEvent, SigningAlgorithm};
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::OsRandom;
@@ -28,7 +28,7 @@ pub(crate) const PASSWORD: &str = "wonderland";
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) server: Arc<Server>,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) provider: Arc<Provider>,
     pub(crate) web_metrics: Metrics,
@@ -54,6 +54,14 @@ impl World {
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
         let server = Arc::new(Server::default());
         Self::start(listener, Arc::new(config), folder, clock, server).await
+    }
+
+    /// How often the database has committed.
+    pub(crate) fn commits(&self) -> u64 {
+        let text = metrics::text([self.store.metrics()]);
+        let count = "xmpp_oauth_storage_commit_seconds_count ";
+        let count = text.lines().find_map(|line| line.strip_prefix(count));
+        count.unwrap().parse().unwrap()
     }
 
     /// The same after it was started anew with these settings in the place of the first ones. The issuer
@@ -87,14 +95,15 @@ impl World {
         server: Arc<Server>,
     ) -> Self {
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let store = Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
         if store.signing_keys().await.unwrap().is_empty() {
             for key in signing_keys().await {
                 store.add_signing_key(key, key.created_at).await.unwrap();
             }
         }
         let keys = Keyring::open(
-            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&store),
             Arc::clone(&clock) as _,
             (&config.tokens).into(),
         );
@@ -102,7 +111,7 @@ impl World {
         let words = Arc::new(NoticeTexts::new(&config).unwrap());
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
-            store: Arc::clone(&store) as _,
+            store: Arc::clone(&store),
             accounts: Arc::clone(&server) as _,
             words,
             keys: Arc::clone(&keys),
@@ -184,13 +193,14 @@ async fn signing_keys() -> &'static [StoredKey] {
     static KEYS: OnceCell<Vec<StoredKey>> = OnceCell::const_new();
     let make = async || {
         let folder = TempDir::new().unwrap();
-        let store = Arc::new(SqliteStore::open(folder.path().join("key.db")).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(folder.path().join("key.db")).unwrap());
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
         let settings = KeySettings {
             algorithms: SigningAlgorithm::ALL.to_vec(),
             ttl: None,
         };
-        let keys = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, clock, settings)
+        let keys = Keyring::open(Arc::clone(&store), clock, settings)
             .await
             .unwrap();
         keys.ready().await.unwrap();
