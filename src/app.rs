@@ -20,8 +20,7 @@ use crate::keys::{KeyError, Keyring};
 use crate::metrics::{self, Gauge, Metrics};
 use crate::oauth::{Foundation, FoundationError, Provider};
 use crate::secrets::{OsRandom, Random, Secret, random_text};
-use crate::storage::sqlite::SqliteStore;
-use crate::storage::{Store, StoreError};
+use crate::storage::{self, Store, StoreError};
 use crate::xmpp::{LinkState, Server};
 
 /// Why the program does not start.
@@ -83,7 +82,7 @@ impl App {
     pub async fn build(config: Arc<Config>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(OsRandom);
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.storage.sqlite_path)?);
+        let store = storage::open(&config.storage.database).await?;
         let server = Server::new(Arc::clone(&config), Arc::clone(&random));
         let keys = Keyring::open(
             Arc::clone(&store),

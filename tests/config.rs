@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use xmpp_oauth::config::{Config, known_keys, load, parse};
+use xmpp_oauth::config::{Config, Database, known_keys, load, parse};
 
 const DOCUMENTED: &str = include_str!("../component.toml");
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -196,12 +196,13 @@ fn relative_paths_are_relative_to_the_file() {
     std::fs::write(&file, MINIMAL).unwrap();
     let config = load(&file).unwrap();
     assert_eq!(
-        config.storage.sqlite_path,
-        folder.path().join("xmpp-oauth.db")
+        config.storage.database,
+        Database::Sqlite(folder.path().join("xmpp-oauth.db"))
     );
     assert_eq!(config.control_socket, folder.path().join("xmpp-oauth.sock"));
     let absolute = read(&with("storage", "url = \"sqlite:/var/lib/x.db\""));
-    assert_eq!(absolute.storage.sqlite_path, Path::new("/var/lib/x.db"));
+    let database = absolute.storage.database.to_string();
+    assert_eq!(database, "/var/lib/x.db");
 }
 
 #[test]
@@ -247,8 +248,12 @@ fn options_that_do_nothing_yet_are_unknown() {
     );
     refused(
         "storage",
-        "url = \"postgres://u:hunter2@h/d\"",
-        &["\"sqlite:PATH\"", "\"postgres:…\""],
+        "url = \"mysql://u:hunter2@h/d\"",
+        &[
+            "\"sqlite:PATH\"",
+            "\"postgres://USER@HOST/DATABASE\"",
+            "\"mysql:…\"",
+        ],
     );
     refused("site", "locales = [\"tlh\"]", &["\"en\"", "TAG.ftl"]);
     refused("site", "locales = [\"../en\"]", &["\"en\"", "TAG.ftl"]);
