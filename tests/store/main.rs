@@ -17,6 +17,7 @@ mod fixture;
 mod grants;
 mod keys;
 mod notices;
+mod pools;
 mod purge;
 mod rotation;
 mod sessions;

@@ -49,6 +49,7 @@ host all all 127.0.0.1/32 scram-sha-256
 END
 if [ "$port" != 5432 ]; then
 	run openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+		-addext basicConstraints=critical,CA:FALSE \
 		-keyout data/server.key -out data/server.crt
 	chmod 600 data/server.key
 fi
@@ -148,30 +149,39 @@ impl Server {
 
     /// Runs statements.
     pub(crate) async fn sql(&self, database: &str, statements: &str) {
-        let text = format!(
-            "host={} port={} user=postgres dbname={database}",
-            self.dir.display(),
-            self.port()
-        );
-        let (client, connection) = tokio_postgres::connect(&text, NoTls)
-            .await
-            .expect("a connection");
+        let (client, connection) = self.connect(database).await;
         let connection = tokio::spawn(connection);
         client.batch_execute(statements).await.expect("statements");
         drop(client);
         connection.await.expect("it ends").expect("it ends well");
     }
 
+    /// Runs statements in a transaction that stays until the answer is dropped.
+    pub(crate) async fn hold(&self, database: &str, statements: &str) -> tokio_postgres::Client {
+        let (client, connection) = self.connect(database).await;
+        tokio::spawn(connection);
+        let statements = format!("BEGIN; {statements}");
+        client.batch_execute(&statements).await.expect("statements");
+        client
+    }
+
+    async fn connect(
+        &self,
+        database: &str,
+    ) -> (
+        tokio_postgres::Client,
+        impl Future<Output = Result<(), tokio_postgres::Error>> + Send + use<>,
+    ) {
+        let (dir, port) = (self.dir.display(), self.port());
+        let text = format!("host={dir} port={port} user=postgres dbname={database}");
+        tokio_postgres::connect(&text, NoTls)
+            .await
+            .expect("a connection")
+    }
+
     /// A number out of a database.
     pub(crate) async fn number(&self, database: &str, query: &str) -> i64 {
-        let text = format!(
-            "host={} port={} user=postgres dbname={database}",
-            self.dir.display(),
-            self.port()
-        );
-        let (client, connection) = tokio_postgres::connect(&text, NoTls)
-            .await
-            .expect("a connection");
+        let (client, connection) = self.connect(database).await;
         tokio::spawn(connection);
         client.query_one(query, &[]).await.expect("a row").get(0)
     }

@@ -81,8 +81,11 @@ impl Failure {
     }
 }
 
-/// An error with its causes. There is no parameter of a statement in it, and no password.
+/// An error with its causes. What the server says of values (`DETAIL`) is left out.
 fn text(error: &tokio_postgres::Error) -> String {
+    if let Some(said) = error.as_db_error() {
+        return format!("{}: {}", said.severity(), said.message());
+    }
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -240,11 +240,9 @@ pub(super) async fn migrate(client: &Client) -> Result<(), Stuck> {
         let lock = format!("SELECT pg_advisory_xact_lock({LOCK})");
         client.batch_execute(&lock).await?;
     }
-    if !is_there(client).await? {
-        let sql = "CREATE TABLE schema_version (version BIGINT NOT NULL);
-             INSERT INTO schema_version VALUES (0);";
-        client.batch_execute(sql).await?;
-    }
+    let sql = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL);
+         INSERT INTO schema_version SELECT 0 WHERE NOT EXISTS (SELECT FROM schema_version);";
+    client.batch_execute(sql).await?;
     let found = version(client).await?;
     if found > known {
         client.batch_execute("ROLLBACK").await?;
@@ -261,7 +259,9 @@ pub(super) async fn migrate(client: &Client) -> Result<(), Stuck> {
 }
 
 async fn is_there(client: &Client) -> Result<bool, Stuck> {
-    let there = "SELECT to_regclass('schema_version') IS NOT NULL";
+    // Not `to_regclass`: what it once did not find, it does not look for again.
+    let there = "SELECT EXISTS (SELECT FROM pg_tables
+         WHERE schemaname = current_schema() AND tablename = 'schema_version')";
     Ok(answer(client, there).await?.as_deref() == Some("t"))
 }
 
