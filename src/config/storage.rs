@@ -15,8 +15,27 @@ use crate::secrets::Secret;
 /// `[storage]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storage {
-    /// The database of `url`.
+    /// The database of `url`, with what the other options say of PostgreSQL.
     pub database: Database,
+    /// The password for a URL that has none.
+    pub password: Option<Secret>,
+    /// How many connections are held to PostgreSQL.
+    pub connections: usize,
+}
+
+impl Storage {
+    /// A database with what the options say, where its URL does not.
+    #[must_use]
+    pub fn reach(&self, database: Database) -> Database {
+        match database {
+            Database::Postgres(postgres) => Database::Postgres(Postgres {
+                password: postgres.password.or_else(|| self.password.clone()),
+                connections: self.connections,
+                ..postgres
+            }),
+            Database::Sqlite(path) => Database::Sqlite(path),
+        }
+    }
 }
 
 /// A database, as a URL names it.
@@ -87,32 +106,27 @@ pub(super) fn storage(section: &Section<'_>, file: Option<&Path>) -> Storage {
     let password = section.secret("password", "password_file", filled_in);
     warn_of_secret_in(section, "password", file);
     let connections = section.number("connections", 1..=1000);
-    let database = match database {
-        Database::Postgres(mut postgres) => {
-            if postgres.password.is_some() {
-                if let Some(file) = file {
-                    section.warn_if_others_can_read(file);
-                }
-                for key in ["password", "password_file"] {
-                    if section.has(key) {
-                        section.problem(key, "is set, and storage.url has a password: keep one");
-                    }
-                }
-            }
-            postgres.password = postgres.password.or(password);
-            postgres.connections = connections.unwrap_or(CONNECTIONS);
-            Database::Postgres(postgres)
+    if let Database::Postgres(Postgres {
+        password: Some(_), ..
+    }) = &database
+    {
+        warn_of_secret_in(section, "url", file);
+        if password.is_some() {
+            section.problem(
+                "url",
+                "has a password, and storage.password is set: keep one",
+            );
         }
-        Database::Sqlite(path) => {
-            for key in ["password", "password_file", "connections"] {
-                if section.has(key) {
-                    section.problem(key, "is for storage.url = \"postgres://…\"");
-                }
-            }
-            Database::Sqlite(path)
-        }
+    }
+    let storage = Storage {
+        database: Database::Sqlite(PathBuf::new()),
+        password,
+        connections: connections.unwrap_or(CONNECTIONS),
     };
-    Storage { database }
+    Storage {
+        database: storage.reach(database),
+        ..storage
+    }
 }
 
 /// What a database's URL names; relative paths in it are relative to `folder`.
@@ -242,10 +256,10 @@ fn tls(
     }
 }
 
-/// A database's URL without the password that it may hold.
+/// A text that may be a database's URL with a password in it, as it is shown.
 fn without_password(text: &str) -> String {
-    match Url::parse(text) {
-        Ok(url) if url.password().is_some() => format!("\"{}:…\"", url.scheme()),
+    match text.split_once(':') {
+        Some((scheme, rest)) if rest.contains('@') => format!("\"{scheme}:…\""),
         _ => quoted(text),
     }
 }

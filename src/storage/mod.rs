@@ -202,7 +202,7 @@ pub const SPENT_TOKEN_KEPT: std::time::Duration = std::time::Duration::from_secs
 /// How many rows of security events an account keeps.
 pub const EVENTS_KEPT: usize = 500;
 
-/// Durable storage. One conformance suite (`tests/store.rs`) runs on every implementation.
+/// Durable storage. One conformance suite (`tests/store/`) runs on every implementation.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // Clients

@@ -17,8 +17,9 @@ use xmpp_oauth::model::{Grant, GrantId, KeptEvent, SigningAlgorithm};
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::OsRandom;
 use xmpp_oauth::storage::sqlite::SqliteStore;
-use xmpp_oauth::storage::{GrantFilter, Store, StoredKey};
+use xmpp_oauth::storage::{self, GrantFilter, Store, StoredKey};
 
+use crate::postgres;
 use crate::server::Server;
 
 pub(crate) const ALICE: &str = "alice@example.com";
@@ -36,6 +37,8 @@ pub(crate) struct World {
     /// Where it listens: the issuer, unless a test's settings name another.
     base: String,
     config: Arc<Config>,
+    /// Its section of the settings, where it is not SQLite.
+    storage: String,
     stop: watch::Sender<bool>,
     folder: TempDir,
 }
@@ -45,15 +48,30 @@ impl World {
         Self::with("").await
     }
 
+    /// On a database of PostgreSQL. All others are, too, where `XMPP_OAUTH_STORAGE=postgres` is set.
+    pub(crate) async fn on_postgres() -> Self {
+        Self::on(on_postgres().await, "").await
+    }
+
     /// With other settings, in TOML: `http.trusted_proxies = []`. An empty text takes one out.
     pub(crate) async fn with(more: &str) -> Self {
+        let name = std::env::var_os("XMPP_OAUTH_STORAGE");
+        let storage = match name.is_some_and(|name| name == "postgres") {
+            true => on_postgres().await,
+            false => String::new(),
+        };
+        Self::on(storage, more).await
+    }
+
+    async fn on(storage: String, more: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let folder = TempDir::new().unwrap();
-        let config = config::parse(&settings(&base, more), folder.path()).unwrap();
+        let text = settings(&base, more) + &storage;
+        let config = config::parse(&text, folder.path()).unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
         let server = Arc::new(Server::default());
-        Self::start(listener, Arc::new(config), folder, clock, server).await
+        Self::start(listener, Arc::new(config), (storage, folder), clock, server).await
     }
 
     /// How often the database has committed.
@@ -67,7 +85,7 @@ impl World {
     /// The same after it was started anew with these settings in the place of the first ones. The issuer
     /// stays.
     pub(crate) async fn reconfigured(mut self, more: &str) -> Self {
-        let text = settings(&self.issuer, more);
+        let text = settings(&self.issuer, more) + &self.storage;
         self.config = Arc::new(config::parse(&text, self.folder.path()).unwrap());
         self.restarted().await
     }
@@ -79,24 +97,24 @@ impl World {
             server,
             config,
             stop,
+            storage,
             folder,
             ..
         } = self;
         stop.send_replace(true);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::start(listener, config, folder, clock, server).await
+        Self::start(listener, config, (storage, folder), clock, server).await
     }
 
     async fn start(
         listener: TcpListener,
         config: Arc<Config>,
-        folder: TempDir,
+        (storage, folder): (String, TempDir),
         clock: Arc<ManualClock>,
         server: Arc<Server>,
     ) -> Self {
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
+        let store = storage::open(&config.storage.database).await.unwrap();
         if store.signing_keys().await.unwrap().is_empty() {
             for key in signing_keys().await {
                 store.add_signing_key(key, key.created_at).await.unwrap();
@@ -138,6 +156,7 @@ impl World {
             base,
             config,
             stop,
+            storage,
             folder,
         }
     }
@@ -207,6 +226,13 @@ async fn signing_keys() -> &'static [StoredKey] {
         store.signing_keys().await.unwrap()
     };
     KEYS.get_or_init(make).await
+}
+
+/// The settings of a new database there.
+async fn on_postgres() -> String {
+    let server = postgres::Server::shared();
+    let url = server.url(&server.database().await.name);
+    format!("\n[storage]\nurl = {url:?}\nconnections = 4\n")
 }
 
 fn settings(base: &str, more: &str) -> String {
