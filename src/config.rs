@@ -4,6 +4,7 @@
 mod file;
 mod provider;
 mod reader;
+mod resource;
 mod server;
 mod storage;
 mod values;
@@ -22,7 +23,9 @@ use ipnet::IpNet;
 use jid::{BareJid, DomainPart, DomainRef};
 use url::Url;
 
-use crate::model::{CodeChallengeMethod, GrantType, NoticeKind, ResponseType, SigningAlgorithm};
+use crate::model::{
+    CodeChallengeMethod, GrantType, NoticeKind, ResponseType, Scope, SigningAlgorithm,
+};
 use crate::secrets::Secret;
 
 /// The whole file.
@@ -44,6 +47,8 @@ pub struct Config {
     pub registration: Registration,
     /// `[[clients]]`
     pub clients: Vec<ConfiguredClient>,
+    /// `[[resources]]`
+    pub resources: Vec<Resource>,
     /// `[flows]`
     pub flows: Flows,
     /// `[fetch]`
@@ -268,6 +273,19 @@ pub struct ConfiguredClient {
     pub client_secret: Option<Secret>,
     /// What else is said of it, under the names of RFC 7591. It is checked as a registration is.
     pub metadata: serde_json::Value,
+}
+
+/// An entry of `[[resources]]`: a service that is not XMPP, whose access tokens are JWTs (RFC 9068).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// What requests call it, `resource` (RFC 8707 §2), and its tokens' `aud`.
+    pub uri: String,
+    /// What people call it.
+    pub name: String,
+    /// Its scopes, each with what it allows in plain words.
+    pub scopes: BTreeMap<Scope, String>,
+    /// How long its tokens last: nobody can take one back before.
+    pub access_token_ttl: Duration,
 }
 
 /// `registration.registration_algorithm`

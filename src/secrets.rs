@@ -8,7 +8,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
 
 /// Where random bytes come from.
@@ -163,6 +163,11 @@ pub fn sha256_text(text: &str) -> String {
 /// The left half of SHA-256 as base64url: OpenID Connect's `at_hash` (OIDC Core §3.1.3.6).
 pub fn half_sha256_text(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(text.as_bytes())[..16])
+}
+
+/// The same of SHA-512.
+pub fn half_sha512_text(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(&Sha512::digest(text.as_bytes())[..32])
 }
 
 #[cfg(test)]

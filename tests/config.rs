@@ -851,6 +851,90 @@ fn the_documented_client_is_allowed() {
 }
 
 #[test]
+fn the_documented_resource_is_allowed() {
+    let block: String = DOCUMENTED
+        .lines()
+        .skip_while(|line| *line != "# [[resources]]")
+        .take_while(|line| line.starts_with('#'))
+        .map(|line| format!("{}\n", line.trim_start_matches("# ")))
+        .collect();
+    let resources = read(&format!("{MINIMAL}{block}")).resources;
+    let [files] = resources.as_slice() else {
+        panic!("{resources:?}");
+    };
+    assert_eq!(
+        (files.uri.as_str(), files.name.as_str()),
+        ("https://files.example.com", "Files")
+    );
+    assert_eq!(files.scopes.len(), 2);
+    assert_eq!(files.access_token_ttl, Duration::from_secs(300));
+}
+
+#[test]
+fn a_resource_that_could_be_taken_for_another_is_refused() {
+    let one = |uri: &str, scopes: &str| {
+        format!("[[resources]]\nuri = \"{uri}\"\nname = \"A\"\nscopes = {scopes}\n")
+    };
+    let good = one("https://a.example", "{ \"a\" = \"A\" }");
+    assert_eq!(read(&format!("{MINIMAL}{good}")).resources.len(), 1);
+    for (more, words) in [
+        (one("a.example", "{ \"b\" = \"B\" }"), "an absolute URI"),
+        (
+            one("https://b.example#c", "{ \"b\" = \"B\" }"),
+            "an absolute URI",
+        ),
+        (
+            one("xmpp:example.com", "{ \"b\" = \"B\" }"),
+            "an absolute URI",
+        ),
+        (
+            one("https://auth.example.com/", "{ \"b\" = \"B\" }"),
+            "http.public_url",
+        ),
+        (one("https://a.example", "{ \"b\" = \"B\" }"), "twice"),
+        (
+            one("https://b.example", "{ \"a\" = \"A\" }"),
+            "has the scope \"a\" at",
+        ),
+        (one("https://b.example", "{}"), "at least one scope"),
+        (one("https://b.example", "{ \"b\" = \"\" }"), "in words"),
+        (
+            one("https://b.example", "{ \"openid\" = \"B\" }"),
+            "of the service's own",
+        ),
+        (
+            one("https://b.example", "{ \"xmpp:b\" = \"B\" }"),
+            "of the service's own",
+        ),
+        (
+            one("https://b.example", "{ \"b c\" = \"B\" }"),
+            "of the service's own",
+        ),
+        (
+            one(
+                "https://b.example",
+                "{ \"b\" = \"B\" }\naccess_token_ttl = \"6m\"",
+            ),
+            "must be from \"10s\" to \"5m\"",
+        ),
+        (
+            format!(
+                "{}[[clients]]\nclient_id = \"https://b.example\"\n",
+                one("https://b.example", "{ \"b\" = \"B\" }")
+            ),
+            "the client_id of a client",
+        ),
+        (
+            "[[resources]]\nname = \"A\"\n".to_owned(),
+            "resources.uri is missing",
+        ),
+    ] {
+        let complaint = complaint(&format!("{MINIMAL}{good}{more}"));
+        assert!(complaint.contains(words), "{complaint}\nlacks {words}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_client_is_told_with_its_line() {
     for (line, words) in [
         ("client_id = 5", "must be a text"),

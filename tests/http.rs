@@ -112,6 +112,8 @@ mod refresh;
 mod registration;
 #[path = "http/remembered.rs"]
 mod remembered;
+#[path = "http/resources.rs"]
+mod resources;
 #[path = "http/rest_sh.rs"]
 mod rest_sh;
 #[path = "http/revocation.rs"]

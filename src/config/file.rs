@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Config;
 use super::reader::{ConfigError, Findings, Problem, Reader, Section};
-use super::{provider, server, storage};
+use super::{Config, Http};
+use super::{provider, resource, server, storage};
 
 /// A longer path does not fit a socket's address (`sun_path`, with its final zero).
 const MAX_SOCKET_PATH: usize = 107;
@@ -67,6 +67,10 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
         provider::registration(section, path)
     });
     let clients = file.sections("clients", |section| provider::client(section, path));
+    let clients: Vec<_> = clients.into_iter().flatten().collect();
+    let resources: Vec<_> = file.sections("resources", resource::resource);
+    let resources: Vec<_> = resources.into_iter().flatten().collect();
+    resource::check_apart(file, &resources, &clients, http.as_ref().map(Http::issuer));
     let flows = file.section("flows", provider::flows);
     let fetch = file.section("fetch", server::fetch);
     let introspection = file.section("introspection", provider::introspection);
@@ -82,7 +86,8 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
         site,
         tokens,
         registration,
-        clients: clients.into_iter().flatten().collect(),
+        clients,
+        resources,
         flows,
         fetch,
         introspection,

@@ -7,11 +7,11 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 
 use super::answer::{Forms, Refused, redirect};
-use super::authorize::client_metadata;
+use super::authorize::{client_metadata, scope_view};
 use super::pages::{
     AccountPage, AppView, BrowserView, ClientKind, ClientMetadata, ClientView, Done, ErrorLink,
-    EventView, FormView, LinkText, LoginNotice, Moment, NoticesView, RevokePage, ScopeView,
-    browser_name, display_name,
+    EventView, FormView, LinkText, LoginNotice, Moment, NoticesView, RevokePage, browser_name,
+    display_name,
 };
 use super::request::{form, pairs};
 use super::{Shared, Web};
@@ -180,7 +180,7 @@ async fn account_page(
         done,
         apps: granted
             .iter()
-            .map(|granted| app_view(granted, now))
+            .map(|granted| app_view(web, granted, now))
             .collect(),
         revoke_all: APPS_PATH,
         browsers: views.collect(),
@@ -194,7 +194,7 @@ async fn account_page(
     })
 }
 
-fn app_view(granted: &Granted, now: Timestamp) -> AppView {
+fn app_view(web: &Web, granted: &Granted, now: Timestamp) -> AppView {
     let grant = &granted.grant;
     // the name is the one that was shown when access was given
     let name = grant.client_name.as_str();
@@ -218,7 +218,7 @@ fn app_view(granted: &Granted, now: Timestamp) -> AppView {
         scopes: grant
             .scopes
             .iter()
-            .map(|scope| ScopeView::new(scope.as_str()))
+            .map(|scope| scope_view(web, scope))
             .collect(),
         sessions: resources
             .map(|resource| display_name(resource.as_str()))
@@ -283,7 +283,7 @@ fn revoke_page(
 ) -> Response {
     let page = RevokePage {
         account: current.session.account.to_string(),
-        app: granted.map(|granted| app_view(granted, web.provider.now())),
+        app: granted.map(|granted| app_view(web, granted, web.provider.now())),
         form: web.action_form(current, path),
         back: ACCOUNT_PATH,
     };

@@ -175,9 +175,9 @@ pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response
 /// Answers with JSON that is written already.
 pub(super) fn json_text(status: StatusCode, json: impl Into<Body>) -> Response {
     let mut response = (status, json.into()).into_response();
-    set(&mut response, header::CONTENT_TYPE, "application/json");
-    set(&mut response, header::CACHE_CONTROL, "no-store");
-    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set_fixed(&mut response, header::CONTENT_TYPE, "application/json");
+    set_fixed(&mut response, header::CACHE_CONTROL, "no-store");
+    set_fixed(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     response
 }
 
@@ -192,9 +192,15 @@ pub(super) fn redirect(to: &str) -> Response {
     };
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, location);
-    set(&mut response, header::CACHE_CONTROL, "no-store");
-    set(&mut response, header::REFERRER_POLICY, "no-referrer");
+    set_fixed(&mut response, header::CACHE_CONTROL, "no-store");
+    set_fixed(&mut response, header::REFERRER_POLICY, "no-referrer");
     response
+}
+
+/// Sets a header that is always the same.
+pub(super) fn set_fixed(response: &mut Response, name: header::HeaderName, value: &'static str) {
+    let value = HeaderValue::from_static(value);
+    response.headers_mut().append(name, value);
 }
 
 /// Sets a header whose value is known to be one.
@@ -259,10 +265,10 @@ impl Web {
             "text/html; charset=utf-8",
         );
         set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
-        set(&mut response, header::X_FRAME_OPTIONS, "DENY");
-        set(&mut response, header::REFERRER_POLICY, "no-referrer");
-        set(&mut response, header::CACHE_CONTROL, "no-store");
-        set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        set_fixed(&mut response, header::X_FRAME_OPTIONS, "DENY");
+        set_fixed(&mut response, header::REFERRER_POLICY, "no-referrer");
+        set_fixed(&mut response, header::CACHE_CONTROL, "no-store");
+        set_fixed(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         response
     }
 

@@ -10,12 +10,12 @@ use super::answer::{Forms, Refused, redirect, status_of};
 use super::login::{Goal, SWITCH_PATH, after_login};
 use super::pages::{
     ClientKind, ClientMetadata, ClientView, CodePage, ConsentPage, ErrorLink, LinkText,
-    LoginError as Shown, ScopeView, SendPage, SendsTo, SwitchAccount,
+    LoginError as Shown, ScopeView, SendPage, SendsTo, ServiceView, SwitchAccount,
 };
 use super::request::{Peer, client_address, form, form_pairs, pairs};
 use super::texts::Locale;
 use super::{Shared, Web};
-use crate::model::{ApplicationType, Client, ScopeSet};
+use crate::model::{ApplicationType, Client, Scope, ScopeSet};
 use crate::oauth::authorize::{Answer, AnswerTo, AuthorizationRequest, Refusal};
 use crate::oauth::consent::{AskAgain, Decision, is_optional};
 use crate::oauth::discovery::path;
@@ -130,7 +130,7 @@ async fn ask(
     let page = ConsentPage {
         client: client_view(&request.client),
         account: current.session.account.to_string(),
-        scopes: scope_views(&question.scopes),
+        scopes: scope_views(web, &question.scopes),
         nothing_chosen,
         sends_to: SendsTo::new(&request.answer_to.redirect_uri),
         device: None,
@@ -216,12 +216,26 @@ pub(super) async fn decide(
 }
 
 /// What a person is shown of the scopes that are asked for.
-pub(super) fn scope_views(scopes: &ScopeSet) -> Vec<ScopeView> {
+pub(super) fn scope_views(web: &Web, scopes: &ScopeSet) -> Vec<ScopeView> {
     let view = |scope| ScopeView {
         optional: is_optional(scope, scopes),
-        ..ScopeView::new(scope.as_str())
+        ..scope_view(web, scope)
     };
     scopes.iter().map(view).collect()
+}
+
+/// What a scope allows, in words.
+pub(super) fn scope_view(web: &Web, scope: &Scope) -> ScopeView {
+    match web.provider.sentence_of(scope) {
+        None => ScopeView::new(scope.as_str()),
+        Some((service, sentence)) => ScopeView::of_service(
+            scope.as_str(),
+            ServiceView {
+                name: service.to_owned(),
+                sentence: sentence.to_owned(),
+            },
+        ),
+    }
 }
 
 /// The scopes that were left ticked, where the form has boxes to tick: an operator's own may have none.

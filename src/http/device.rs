@@ -141,7 +141,7 @@ fn question_page(
     let page = ConsentPage {
         client: client_view(&asked.client),
         account: current.session.account.to_string(),
-        scopes: scope_views(&asked.question.scopes),
+        scopes: scope_views(web, &asked.question.scopes),
         nothing_chosen,
         sends_to: SendsTo::Device,
         device: Some(DeviceView {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri, header};
 
 use super::Shared;
-use super::answer::{json_text, set};
+use super::answer::{json_text, set, set_fixed};
 use super::request::Peer;
 use super::routes::not_found;
 use crate::oauth::OauthError;
@@ -53,7 +53,7 @@ pub(super) async fn stylesheet(
         header::CONTENT_TYPE,
         "text/css; charset=utf-8",
     );
-    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set_fixed(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     public(response, "public, max-age=31536000, immutable")
 }
 

@@ -40,7 +40,7 @@ pub use self::account::{
 };
 use self::client::ClientContext;
 pub use self::client::{ClientKind, ClientMetadata, ClientView, display_name};
-pub use self::consent::{ConsentPage, ScopeView, SendsTo, SwitchAccount};
+pub use self::consent::{ConsentPage, ScopeView, SendsTo, ServiceView, SwitchAccount};
 use self::device::DeviceContext;
 pub use self::device::{DeviceDonePage, DeviceError, DevicePage, DeviceView, SendPage};
 use self::login::LoginContext;

@@ -6,10 +6,11 @@
 //! A connection whose request we are working on keeps its place, and so does one whose bytes we have not come
 //! to read yet: many who ask at once are no flood.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,40 +25,37 @@ const GRACE: Duration = Duration::from_millis(250);
 /// While no connection can be ended: how long until it is looked again.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// See the module.
+/// See the module. Connections are listed when they come and go; a request only writes a number.
 #[derive(Debug)]
 pub(super) struct Places {
     number: usize,
     free: Arc<Semaphore>,
-    waiting: Mutex<Waiting>,
+    opened: Instant,
+    taken: Mutex<Taken>,
 }
 
-/// The connections that we wait for, those that have kept us waiting for the longest first.
 #[derive(Debug, Default)]
-struct Waiting {
+struct Taken {
     next: u64,
-    in_order: BTreeMap<u64, (Instant, Arc<Notify>)>,
+    places: HashMap<u64, Weak<Place>>,
 }
 
 /// A connection's place. Kept by all that is done for the connection.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Arc<Places>,
-    leave: Arc<Notify>,
-    state: Mutex<State>,
+    number: u64,
+    leave: Notify,
+    /// Who waits for whom: [`UNREAD`], [`WORKING`], or since when we wait for the client, in microseconds
+    /// after the listener began.
+    state: AtomicU64,
     _permit: OwnedSemaphorePermit,
 }
 
-/// Who waits for whom.
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// What has come from it has not been read yet.
-    Unread,
-    /// We for the client: where it stands among those.
-    Waiting(u64),
-    /// The client for us.
-    Working,
-}
+/// What has come from the client has not been read yet.
+const UNREAD: u64 = u64::MAX;
+/// The client waits for us, or has been asked to leave.
+const WORKING: u64 = u64::MAX - 1;
 
 impl Places {
     pub(super) fn new(number: usize) -> Arc<Self> {
@@ -65,7 +63,8 @@ impl Places {
         Arc::new(Self {
             number,
             free: Arc::new(Semaphore::new(number)),
-            waiting: Mutex::default(),
+            opened: Instant::now(),
+            taken: Mutex::default(),
         })
     }
 
@@ -81,12 +80,18 @@ impl Places {
                 break permit;
             }
         };
-        Arc::new(Place {
+        let mut taken = self.taken();
+        let number = taken.next;
+        taken.next += 1;
+        let place = Arc::new(Place {
             places: Arc::clone(self),
-            leave: Arc::default(),
-            state: Mutex::new(State::Unread),
+            number,
+            leave: Notify::new(),
+            state: AtomicU64::new(UNREAD),
             _permit: permit,
-        })
+        });
+        taken.places.insert(number, Arc::downgrade(&place));
+        place
     }
 
     /// Waits until nobody has a place any more.
@@ -96,67 +101,71 @@ impl Places {
     }
 
     fn ask_one_to_leave(&self) {
-        let mut waiting = self.waiting();
-        let Some(longest) = waiting.in_order.first_entry() else {
+        let now = self.now();
+        let grace = u64::try_from(GRACE.as_micros()).unwrap_or(u64::MAX);
+        // Taken off the list first: whoever is dropped last here takes it again.
+        let all: Vec<_> = {
+            let taken = self.taken();
+            taken.places.values().filter_map(Weak::upgrade).collect()
+        };
+        let longest = all
+            .into_iter()
+            .map(|place| (place.state.load(Ordering::Acquire), place))
+            .filter(|(since, _)| *since < WORKING)
+            .min_by_key(|(since, _)| *since);
+        let Some((since, place)) = longest else {
             return;
         };
-        if longest.get().0.elapsed() >= GRACE {
+        let still = || {
+            let (relaxed, taken) = (Ordering::Relaxed, Ordering::AcqRel);
+            place.state.compare_exchange(since, WORKING, taken, relaxed)
+        };
+        if now.saturating_sub(since) >= grace && still().is_ok() {
             tracing::debug!("all places are taken: the connection that waited longest is ended");
-            longest.remove().1.notify_one();
+            place.leave.notify_one();
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn now(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(WORKING - 1)
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Place {
     /// From now on it is the client that we wait for.
     pub(super) fn waits(&self) {
-        self.becomes(|waiting| {
-            let at = waiting.next;
-            waiting.next += 1;
-            let leave = Arc::clone(&self.leave);
-            waiting.in_order.insert(at, (Instant::now(), leave));
-            State::Waiting(at)
-        });
+        self.state.store(self.places.now(), Ordering::Release);
     }
 
     /// From now on it is the client who waits for us.
     fn works(&self) {
-        self.becomes(|_| State::Working);
+        self.state.store(WORKING, Ordering::Release);
     }
 
     /// There was nothing to read.
     fn was_looked_at(&self) {
-        if matches!(*self.state(), State::Unread) {
-            self.waits();
+        if self.state.load(Ordering::Relaxed) == UNREAD {
+            let (now, relaxed) = (self.places.now(), Ordering::Relaxed);
+            // whoever has begun to work meanwhile goes on
+            let _ = self
+                .state
+                .compare_exchange(UNREAD, now, Ordering::Release, relaxed);
         }
-    }
-
-    fn becomes(&self, next: impl FnOnce(&mut Waiting) -> State) {
-        let mut state = self.state();
-        let mut waiting = self.places.waiting();
-        if let State::Waiting(at) = *state {
-            waiting.in_order.remove(&at);
-        }
-        *state = next(&mut waiting);
     }
 
     /// Waits until the place is needed for somebody else.
     pub(super) async fn asked_to_leave(&self) {
         self.leave.notified().await;
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.works();
+        self.places.taken().places.remove(&self.number);
     }
 }
 
@@ -289,6 +298,7 @@ mod tests {
         for place in [&first, &second, &third] {
             place.was_looked_at();
         }
+        tokio::time::advance(Duration::from_millis(1)).await;
         first.waits();
         third.works();
         let begun = Instant::now();
@@ -300,7 +310,7 @@ mod tests {
         assert!(stays(&first).await && stays(&third).await);
         drop((first, third, newcomer));
         places.all_free().await;
-        assert!(places.waiting().in_order.is_empty());
+        assert!(places.taken().places.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
-use super::answer::{Refused, bearer_error, json_answer, no_bearer, set};
+use super::answer::{Refused, bearer_error, json_answer, no_bearer, set, set_fixed};
 use super::request::{Peer, address_to_brake, bearer, body};
 use super::{Shared, Web};
 use crate::oauth::registration::RegistrationError;
@@ -75,7 +75,7 @@ pub(super) async fn remove(
     match web.provider.remove_registration(&id, token, from).await {
         Ok(()) => {
             let mut response = StatusCode::NO_CONTENT.into_response();
-            set(&mut response, header::CACHE_CONTROL, "no-store");
+            set_fixed(&mut response, header::CACHE_CONTROL, "no-store");
             response
         }
         Err(error) => refusal(error),

@@ -143,6 +143,9 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, Refused> {
 }
 
 fn decode(text: &str) -> Result<String, Refused> {
+    if !text.contains(['+', '%', '\0']) {
+        return Ok(text.to_owned());
+    }
     let spaced = text.replace('+', " ");
     match percent_decode_str(&spaced).decode_utf8() {
         Ok(decoded) if !decoded.contains('\0') => Ok(decoded.into_owned()),

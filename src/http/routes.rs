@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::answer::{Refused, wants_page};
 use super::cors::cors;
+use super::server::to_the_end;
 use super::{
     Shared, Web, account, authorize, device, discovery, login, logout, register, token, userinfo,
     validate,
@@ -60,10 +61,15 @@ pub(super) const PATHS: [&str; 27] = [
 /// All endpoints and pages.
 pub fn router(web: Web) -> Router {
     let web = Arc::new(web);
-    Router::new()
+    // what only asks may be given up half-way
+    let asking = Router::new()
         .route(METADATA_PATH, get(discovery::metadata))
         .route(OPENID_CONFIGURATION_PATH, get(discovery::metadata))
         .route(path::JWKS, get(discovery::jwks))
+        .route(path::INTROSPECT, post(token::introspect))
+        .route(path::USERINFO, get(userinfo::get).post(userinfo::post))
+        .route(path::VALIDATE, get(validate::get));
+    Router::new()
         .route(path::REGISTER, get(register::schema).post(register::post))
         .route(
             ONE_CLIENT,
@@ -75,11 +81,8 @@ pub fn router(web: Web) -> Router {
         .route(path::PAR, post(token::push))
         .route(path::TOKEN, post(token::token))
         .route(path::REVOKE, post(token::revoke))
-        .route(path::INTROSPECT, post(token::introspect))
         .route(path::DEVICE, post(device::authorize))
         .route(path::DEVICE_PAGE, get(device::get).post(device::decide))
-        .route(path::VALIDATE, get(validate::get))
-        .route(path::USERINFO, get(userinfo::get).post(userinfo::post))
         .route(path::LOGOUT, get(logout::get).post(logout::post))
         .route(logout::LOGOUT_PATH, post(logout::confirm))
         .route(login::LOGIN_PATH, get(login::get).post(login::post))
@@ -96,6 +99,8 @@ pub fn router(web: Web) -> Router {
         .route(ONE_BROWSER, post(account::log_out_one))
         .route(account::LOG_OUT_PATH, post(account::log_out))
         .route(STYLESHEET, get(discovery::stylesheet))
+        .route_layer(from_fn(to_the_end))
+        .merge(asking)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(cors))

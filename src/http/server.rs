@@ -1,12 +1,12 @@
 //! The listener: HTTP/1.1 on our own accept loop, with a cap on connections, a time for a request's
 //! head to arrive in, and an orderly end. The operator's proxy speaks newer versions to the world.
 
-use std::convert::Infallible;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use hyper::body::Incoming;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tower::Service as _;
 
 use super::explained::Explained;
-use super::places::{Arriving, Places, Seated};
+use super::places::{Arriving, Place, Places, Seated};
 use super::request::Peer;
 
 /// How long requests under way have to end after the listener was told to stop.
@@ -72,24 +72,16 @@ pub async fn serve(
         let router = router.clone();
         let connections_place = Arc::clone(&place);
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            let mut router = router.clone();
-            let carried_out = !request.method().is_safe();
             let place = Arc::clone(&place);
+            let extensions = request.extensions_mut();
+            extensions.insert(Peer(peer));
+            extensions.insert(Arc::clone(&place));
             let request = request.map(|body| Arriving::new(body, Arc::clone(&place)));
-            let kept = Arc::clone(&place);
-            let answering = async move {
-                let answer = router.call(request).await;
-                drop(kept);
-                answer.unwrap_or_else(|never| match never {})
-            };
+            let mut router = router.clone();
             async move {
-                let answer = match carried_out {
-                    true => to_the_end(answering).await,
-                    false => answering.await,
-                };
+                let answer = router.call(request).await;
                 place.waits();
-                Ok::<_, Infallible>(answer)
+                answer
             }
         });
         let connection = graceful.watch(builder.serve_connection(
@@ -121,7 +113,16 @@ pub async fn serve(
 /// A request that changes something is carried out to its end, even if whoever sent it hangs up meanwhile:
 /// what the storage has committed must reach the caches and the server, too. It keeps the connection's place
 /// until then.
-async fn to_the_end(answering: impl Future<Output = Response> + Send + 'static) -> Response {
+pub(super) async fn to_the_end(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    let place = request.extensions().get::<Arc<Place>>().cloned();
+    let answering = async move {
+        let answer = next.run(request).await;
+        drop(place);
+        answer
+    };
     match tokio::spawn(answering).await {
         Ok(response) => response,
         Err(error) => {
@@ -133,6 +134,7 @@ async fn to_the_end(answering: impl Future<Output = Response> + Send + 'static) 
 
 #[cfg(test)]
 mod tests {
+    use axum::middleware::from_fn;
     use axum::routing::post;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpStream;
@@ -162,7 +164,7 @@ mod tests {
         let (_stop, stopped) = watch::channel(false);
         tokio::spawn(serve(
             listener,
-            Router::new().route("/", handler),
+            Router::new().route("/", handler).layer(from_fn(to_the_end)),
             limits,
             stopped,
         ));

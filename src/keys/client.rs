@@ -4,7 +4,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, ThumbprintHash};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyOperations, PublicKeyUse, ThumbprintHash,
+};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value, json};
 
@@ -36,8 +38,8 @@ const MEMBERS: [&str; 10] = [
     "kty", "use", "key_ops", "alg", "kid", "n", "e", "crv", "x", "y",
 ];
 
-/// Checks a JWK Set that a client registers: public keys only, each good for a signature. What is kept of
-/// it is what a signature is checked by.
+/// Checks a JWK Set that a client registers: public keys only, and one at least that is good for a
+/// signature. What is kept is what a signature is checked by: those keys, and that of each.
 ///
 /// # Errors
 /// How the sentence goes on that begins with `jwks`.
@@ -49,14 +51,21 @@ pub fn check_jwks(jwks: &Value) -> Result<Value, &'static str> {
     }
     let mut kept = Vec::new();
     for key in keys {
-        check_jwk(key)?;
+        match check_jwk(key) {
+            // one for something else, encryption for one
+            Err(NO_KEY) => continue,
+            checked => checked?,
+        };
         let mut key = key.clone();
         if let Some(members) = key.as_object_mut() {
             members.retain(|name, _| MEMBERS.contains(&name.as_str()));
         }
         kept.push(key);
     }
-    Ok(json!({ "keys": kept }))
+    match kept.is_empty() {
+        true => Err(NO_KEY),
+        false => Ok(json!({ "keys": kept })),
+    }
 }
 
 fn check_jwk(key: &Value) -> Result<Jwk, &'static str> {
@@ -80,7 +89,7 @@ pub fn usable_keys(set: &Value) -> Option<Value> {
     Some(json!({ "keys": usable }))
 }
 
-const NO_KEY: &str = "holds a key that cannot verify RS256, PS256, ES256 or EdDSA";
+const NO_KEY: &str = "holds no key that verifies RS256, PS256, ES256 or EdDSA";
 
 /// The claims of a JWT that one of these keys signed. Its type, if it says one, must be among `types`.
 ///
@@ -102,7 +111,8 @@ pub fn verify(
         .typ
         .as_deref()
         .is_none_or(|typ| types.iter().any(|known| known.eq_ignore_ascii_case(typ)));
-    if !is_taken || !has_type {
+    // RFC 7515 §4.1.11: what must be understood, and is not
+    if !is_taken || !has_type || header.crit.is_some() {
         return Err(KeyError::NotOurs);
     }
     let set: JwkSet = serde_json::from_value(jwks.clone()).map_err(|_| KeyError::NotOurs)?;
@@ -165,9 +175,25 @@ fn claims_signed_by(key: &Jwk, algorithm: Algorithm, token: &str) -> Option<Valu
     decoded.ok().map(|decoded| decoded.claims)
 }
 
-/// Whether a key is one of this algorithm's kind.
+/// Whether a key is one of this algorithm's kind, and not for something else (RFC 7517 §4.2 to §4.4).
 fn fits(key: &Jwk, algorithm: &str) -> bool {
-    match &key.algorithm {
+    let common = &key.common;
+    let is_to_verify = common
+        .public_key_use
+        .as_ref()
+        .is_none_or(|it| *it == PublicKeyUse::Signature)
+        && common
+            .key_operations
+            .as_ref()
+            .is_none_or(|it| it.contains(&KeyOperations::Verify));
+    let named = common.key_algorithm.map(|it| it.to_string());
+    is_to_verify
+        && named.is_none_or(|named| named == algorithm)
+        && is_of_kind(&key.algorithm, algorithm)
+}
+
+fn is_of_kind(key: &AlgorithmParameters, algorithm: &str) -> bool {
+    match key {
         AlgorithmParameters::RSA(_) => matches!(algorithm, "RS256" | "PS256"),
         AlgorithmParameters::EllipticCurve(key) => {
             algorithm == "ES256" && key.curve == EllipticCurve::P256

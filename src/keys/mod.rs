@@ -185,6 +185,20 @@ impl Keyring {
         algorithm: SigningAlgorithm,
         claims: &T,
     ) -> Result<String, KeyError> {
+        self.sign_typed("JWT", algorithm, claims).await
+    }
+
+    /// The same for a JWT of this type (`typ`), which nothing that wants another takes for its own
+    /// (RFC 8725 §3.11).
+    ///
+    /// # Errors
+    /// As those of [`Self::sign`].
+    pub async fn sign_typed<T: Serialize>(
+        &self,
+        typ: &str,
+        algorithm: SigningAlgorithm,
+        claims: &T,
+    ) -> Result<String, KeyError> {
         self.ready().await?;
         let keys = self.keys();
         let key = keys
@@ -195,6 +209,7 @@ impl Keyring {
                 KeyError::Unusable(format!("there is none for {}", algorithm.as_str()))
             })?;
         let mut header = Header::new(key.algorithm);
+        header.typ = Some(typ.to_owned());
         header.kid = Some(key.info.kid.clone());
         jsonwebtoken::encode(&header, claims, &key.private)
             .map_err(|error| KeyError::Unusable(error.to_string()))

@@ -45,6 +45,17 @@ impl Scope {
         self.0 == Self::XMPP || self.0.starts_with("xmpp:")
     }
 
+    /// Whether it is one of a service that is not XMPP, which the operator has named: it means nothing
+    /// elsewhere.
+    pub fn is_of_resource(&self) -> bool {
+        !self.is_known() && !self.is_xmpp()
+    }
+
+    /// Whether an app can do anything with this scope alone.
+    pub fn opens_something(&self) -> bool {
+        self.is_xmpp() || self.0 == Self::OPENID || self.is_of_resource()
+    }
+
     /// Whether the program knows what it means.
     pub fn is_known(&self) -> bool {
         Self::KNOWN.contains(&self.0.as_str())

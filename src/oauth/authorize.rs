@@ -29,6 +29,8 @@ pub struct AuthorizationRequest {
     pub response_type: ResponseType,
     /// What is asked for, of what the client may ask for.
     pub scopes: ScopeSet,
+    /// The served hosts that the request is for, where it names any (RFC 8707 §2).
+    pub hosts: Vec<String>,
     /// PKCE.
     pub code_challenge: Option<CodeChallenge>,
     /// The key that the code is bound to (RFC 9449 §10).
@@ -145,6 +147,7 @@ impl Provider {
         let answer_to = check_redirect_uri(&params, &client).map_err(Refusal::Page)?;
         let told = |error| Refusal::Client(answer_to.clone(), error);
 
+        check_not_supported(&params).map_err(told)?;
         check_response_mode(&params, &answer_to).map_err(told)?;
         let response_type = self.check_response_type(&params, &client).map_err(told)?;
         check_implicit(&params, response_type, &answer_to).map_err(told)?;
@@ -156,8 +159,9 @@ impl Provider {
             .map_err(told)?;
         let dpop_jkt = check_dpop(&params, &client, response_type).map_err(told)?;
         let wanted = check_claims(&params).map_err(told)?;
-        let scopes = check_scopes(&params, &client, &wanted).map_err(told)?;
+        let scopes = self.check_scopes(&params, &client, &wanted).map_err(told)?;
         let scopes = check_implicit_scopes(scopes, response_type).map_err(told)?;
+        let hosts = self.hosts_named(&params).map_err(told)?;
         let prompt = check_prompt(&params).map_err(told)?;
         let max_age = check_max_age(&params).map_err(told)?;
         check_nonce(&params).map_err(told)?;
@@ -170,6 +174,7 @@ impl Provider {
             answer_to,
             response_type,
             scopes,
+            hosts,
             code_challenge,
             dpop_jkt,
             nonce: params.get("nonce").map(str::to_owned),
@@ -422,6 +427,22 @@ fn check_redirect_uri(params: &Params, client: &Client) -> Result<AnswerTo, Oaut
     })
 }
 
+/// OIDC Core §3.1.2.6: what a client would rely on and not get.
+fn check_not_supported(params: &Params) -> Result<(), OauthError> {
+    for (name, code) in [
+        ("request_uri", ErrorCode::RequestUriNotSupported),
+        ("registration", ErrorCode::RegistrationNotSupported),
+    ] {
+        if params.get(name).is_some() {
+            return Err(OauthError::new(
+                code,
+                format!("{name} is not taken here: leave it out"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn check_response_mode(params: &Params, answer_to: &AnswerTo) -> Result<(), OauthError> {
     match params.get("response_mode") {
         None | Some("query" | "fragment") => Ok(()),
@@ -480,48 +501,18 @@ fn check_implicit_scopes(
             "an id_token needs the scope openid",
         ));
     }
+    // RFC 9700 §2.1.2: a token that nobody can take back does not travel through browsers
+    if response_type.is_implicit() && scopes.iter().any(Scope::is_of_resource) {
+        return Err(OauthError::new(
+            ErrorCode::InvalidScope,
+            "tokens for other services are given for codes: use response_type code",
+        ));
+    }
     let keeps = |scope: &Scope| scope.as_str() != Scope::OFFLINE_ACCESS;
     Ok(match response_type.is_implicit() {
         true => scopes.filtered(keeps),
         false => scopes,
     })
-}
-
-/// What is asked for, less what is unknown and what the client did not register for. Where nothing is
-/// asked for: what it registered for, or a chat client's scopes (RFC 6749 §3.3).
-pub(super) fn check_scopes(
-    params: &Params,
-    client: &Client,
-    wanted: &Wanted,
-) -> Result<ScopeSet, OauthError> {
-    let default = format!("{} {}", Scope::OPENID, Scope::CLIENT_NORMAL);
-    let asked = params
-        .get("scope")
-        .or(client.metadata.scope.as_deref())
-        .unwrap_or(&default);
-    let asked: ScopeSet = asked
-        .parse()
-        .map_err(|error| OauthError::new(ErrorCode::InvalidScope, format!("scope: {error}")))?;
-    // The person decides about what is asked for by its name, too.
-    let asked = match (wanted.profile, Scope::PROFILE.parse()) {
-        (true, Ok(profile)) => asked.with(profile),
-        _ => asked,
-    };
-    let scopes =
-        asked.filtered(|scope| scope.is_known() && client.metadata.may_ask_for(scope.as_str()));
-    if !scopes
-        .iter()
-        .any(|scope| scope.is_xmpp() || scope.as_str() == Scope::OPENID)
-    {
-        return Err(OauthError::new(
-            ErrorCode::InvalidScope,
-            format!(
-                "none of the scopes is one that this client may ask for; known are {}",
-                Scope::KNOWN.join(" ")
-            ),
-        ));
-    }
-    Ok(scopes)
 }
 
 fn check_prompt(params: &Params) -> Result<Prompt, OauthError> {

@@ -10,6 +10,9 @@ use crate::model::{Claim, ClaimSet};
 /// How people log in here: with a password, over TLS. The one authentication context there is.
 pub(super) const ACR: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 
+/// And by what (OIDC Core §2 `amr`, RFC 8176).
+pub(super) const AMR: [&str; 1] = ["pwd"];
+
 /// What the parameter comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {

@@ -72,8 +72,8 @@ impl Credentials {
         ["client_secret", "client_assertion", "client_assertion_type"];
 }
 
-/// A client of the configuration, and the secret that stands there.
-pub(super) struct Configured {
+/// A client, and what it proves itself with, where that is a secret.
+pub(super) struct Known {
     client: Arc<Client>,
     secret: Option<Secret>,
 }
@@ -81,7 +81,7 @@ pub(super) struct Configured {
 /// The clients of the configuration. What is said of them is checked like a registration.
 pub(super) fn configured(
     config: &Config,
-) -> Result<HashMap<ClientId, Configured>, FoundationError> {
+) -> Result<HashMap<ClientId, Arc<Known>>, FoundationError> {
     let mut clients = HashMap::new();
     for written in &config.clients {
         let wrong = |why: &str| FoundationError::Client {
@@ -114,11 +114,11 @@ pub(super) fn configured(
             expires_at: None,
             origin: ClientOrigin::Configured,
         };
-        let configured = Configured {
+        let known = Known {
             client: Arc::new(client),
             secret: written.client_secret.clone(),
         };
-        if clients.insert(id, configured).is_some() {
+        if clients.insert(id, Arc::new(known)).is_some() {
             return Err(wrong("this client_id stands there twice"));
         }
     }
@@ -132,15 +132,20 @@ impl Provider {
     /// # Errors
     /// The store could not be read.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        let known = self.known(id).await?;
+        Ok(known.map(|known| Arc::clone(&known.client)))
+    }
+
+    async fn known(&self, id: &str) -> Result<Option<Arc<Known>>, StoreError> {
         if id.len() > MAX_CLIENT_ID {
             return Ok(None);
         }
         let id = ClientId::new(id);
         if let Some(configured) = self.configured.get(&id) {
-            return Ok(Some(Arc::clone(&configured.client)));
+            return Ok(Some(Arc::clone(configured)));
         }
-        if let Some(client) = self.clients.get(&id) {
-            return Ok(Some(client));
+        if let Some(known) = self.clients.get(&id) {
+            return Ok(Some(known));
         }
         let epoch = self.clients.epoch(&id);
         let client = match self.store.client(&id).await? {
@@ -155,9 +160,15 @@ impl Provider {
                 None => return Ok(None),
             },
         };
-        let client = Arc::new(client);
-        self.clients.insert(id, epoch, Arc::clone(&client));
-        Ok(Some(client))
+        let known = Arc::new(Known {
+            secret: client
+                .metadata
+                .has_secret()
+                .then(|| self.derived_secret(&id)),
+            client: Arc::new(client),
+        });
+        self.clients.insert(id, epoch, Arc::clone(&known));
+        Ok(Some(known))
     }
 
     /// The client that a genuine `client_id` describes.
@@ -183,11 +194,12 @@ impl Provider {
     pub(super) fn client_secret(&self, id: &ClientId) -> Option<Secret> {
         match self.configured.get(id) {
             Some(configured) => configured.secret.clone(),
-            None => {
-                let derived = mac_text(&self.secrets_key, &[id.as_str().as_bytes()]);
-                Some(Secret::new(derived))
-            }
+            None => Some(self.derived_secret(id)),
         }
+    }
+
+    fn derived_secret(&self, id: &ClientId) -> Secret {
+        Secret::new(mac_text(&self.secrets_key, &[id.as_str().as_bytes()]))
     }
 
     /// Whether this client stands in the configuration.
@@ -244,16 +256,17 @@ impl Provider {
         credentials: &Credentials,
     ) -> Result<Arc<Client>, OauthError> {
         let (id, proof) = shown(credentials)?;
-        let client = self.client(&id).await?.ok_or_else(|| {
+        let known = self.known(&id).await?.ok_or_else(|| {
             OauthError::new(
                 ErrorCode::InvalidClient,
                 "no client with this client_id is registered here",
             )
         })?;
+        let client = &known.client;
         let proves_by_key = client.metadata.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt;
         match (client.metadata.is_confidential(), proof) {
             (_, Proof::Assertion(assertion)) if proves_by_key => {
-                self.check_assertion(&client, assertion).await?;
+                self.check_assertion(client, assertion).await?;
             }
             (_, Proof::Assertion(_)) => {
                 return Err(OauthError::new(
@@ -268,7 +281,7 @@ impl Provider {
                 ));
             }
             (true, Proof::Secret(secret)) => {
-                let expected = self.client_secret(&client.id);
+                let expected = known.secret.as_ref();
                 if !expected.is_some_and(|expected| same(expected.expose(), secret.expose())) {
                     return Err(OauthError::new(
                         ErrorCode::InvalidClient,
@@ -290,8 +303,8 @@ impl Provider {
             }
             (false, Proof::None) => {}
         }
-        self.check_registration_lives(&client)?;
-        Ok(client)
+        self.check_registration_lives(client)?;
+        Ok(Arc::clone(client))
     }
 
     /// RFC 7523 §3: signed by the client, about the client, for us, just now, and never shown before.

@@ -85,18 +85,15 @@ pub fn is_optional(scope: &Scope, shown: &ScopeSet) -> bool {
     match scope.as_str() {
         Scope::OPENID => false,
         Scope::OFFLINE_ACCESS => !shown.allows_xmpp(),
-        _ => shown.iter().any(|other| other != scope && is_base(other)),
+        _ => shown
+            .iter()
+            .any(|other| other != scope && other.opens_something()),
     }
 }
 
 /// Whether a client must not find out by guessing who somebody is.
 fn is_pairwise(client: &Client) -> bool {
     client.metadata.subject_type == SubjectType::Pairwise
-}
-
-/// Whether an app can do anything with this scope alone.
-fn is_base(scope: &Scope) -> bool {
-    scope.is_xmpp() || scope.as_str() == Scope::OPENID
 }
 
 /// Of what was shown, what the person allows: all but what they have unticked.
@@ -108,7 +105,7 @@ pub(super) fn left_ticked(shown: ScopeSet, chosen: Option<ScopeSet>) -> Result<S
         }
         Some(_) => return Err(AskAgain::NotThisForm),
     };
-    let can_do_anything = scopes.iter().any(is_base);
+    let can_do_anything = scopes.iter().any(Scope::opens_something);
     can_do_anything
         .then_some(scopes)
         .ok_or(AskAgain::NothingChosen)
@@ -164,7 +161,7 @@ impl Provider {
         raw_request: &str,
         current: &CurrentSession,
     ) -> Result<Question, OauthError> {
-        let scopes = self.grantable(&request.scopes, &request.client, &current.session.account)?;
+        let scopes = self.grantable_by(request, &current.session.account)?;
         Ok(self.ask(Subject::Request(request, raw_request), current, scopes))
     }
 
@@ -178,6 +175,27 @@ impl Provider {
         let until = self.now() + TICKET_TTL;
         let ticket = self.ticket(about, current, &scopes, until);
         Question { scopes, ticket }
+    }
+
+    /// Of what a request asks for, what can be granted of an account.
+    fn grantable_by(
+        &self,
+        request: &AuthorizationRequest,
+        account: &BareJid,
+    ) -> Result<ScopeSet, OauthError> {
+        let hosts = &request.hosts;
+        let is_meant = hosts.is_empty() || hosts.iter().any(|it| it == account.domain().as_str());
+        if is_meant {
+            return self.grantable(&request.scopes, &request.client, account);
+        }
+        let elsewhere = request.scopes.filtered(|scope| !scope.is_xmpp());
+        if !elsewhere.iter().any(Scope::opens_something) {
+            return Err(OauthError::new(
+                ErrorCode::InvalidTarget,
+                "the account is at another host than resource names",
+            ));
+        }
+        self.grantable(&elsewhere, &request.client, account)
     }
 
     /// Of what is asked for, what can be granted: XMPP scopes only where the host's module enforces
@@ -196,7 +214,7 @@ impl Provider {
             _ if scope.is_xmpp() => enforced.contains(scope.as_str()),
             _ => true,
         });
-        if !scopes.iter().any(is_base) {
+        if !scopes.iter().any(Scope::opens_something) {
             return Err(match enforced.is_empty() {
                 true => OauthError::new(
                     ErrorCode::TemporarilyUnavailable,
@@ -234,7 +252,7 @@ impl Provider {
                 "the person said no",
             ));
         }
-        match self.grantable(&request.scopes, &request.client, &current.session.account) {
+        match self.grantable_by(request, &current.session.account) {
             Ok(grantable) if shown.is_subset(&grantable) => {}
             Ok(_) => return Ok(Err(AskAgain::NotThisForm)),
             Err(error) => return refused(error),
@@ -288,7 +306,7 @@ impl Provider {
             return Ok(None);
         }
         let account = &current.session.account;
-        let Ok(scopes) = self.grantable(&request.scopes, &request.client, account) else {
+        let Ok(scopes) = self.grantable_by(request, account) else {
             return Ok(None);
         };
         if !self.has_allowed(request, current, &scopes).await? {

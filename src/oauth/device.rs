@@ -139,7 +139,13 @@ impl Provider {
     ) -> Result<DeviceAuthorization, OauthError> {
         let client = self.authenticate_client(credentials).await?;
         self.check_may_begin(&client, GrantType::DeviceCode)?;
-        let scopes = super::authorize::check_scopes(params, &client, &Wanted::default())?;
+        let scopes = self.check_scopes(params, &client, &Wanted::default())?;
+        if !self.hosts_named(params)?.is_empty() {
+            return Err(OauthError::new(
+                ErrorCode::InvalidTarget,
+                "whose account it will be is not known yet: leave the host out of resource",
+            ));
+        }
         let now = self.now();
         let brakes = &self.devices;
         let too_many = |wait| OauthError::too_many(wait, "too many devices have asked");

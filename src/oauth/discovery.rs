@@ -31,6 +31,22 @@ pub mod path {
     pub const VALIDATE: &str = "/oauth2/validate/{host}";
 }
 
+/// What is about the authorization endpoint, where nothing is answered there.
+const OF_AUTHORIZATION: [&str; 12] = [
+    "authorization_endpoint",
+    "authorization_response_iss_parameter_supported",
+    "claims_parameter_supported",
+    "code_challenge_methods_supported",
+    "prompt_values_supported",
+    "pushed_authorization_request_endpoint",
+    "request_object_signing_alg_values_supported",
+    "request_parameter_supported",
+    "require_pushed_authorization_requests",
+    "response_modes_supported",
+    "response_types_supported",
+    "ui_locales_supported",
+];
+
 fn claims_supported() -> Vec<&'static str> {
     let of_tokens = [
         "iss",
@@ -59,7 +75,7 @@ impl Provider {
             .json(scopes, |scopes| self.describe_itself(scopes))
     }
 
-    fn describe_itself(&self, scopes_supported: &[&str]) -> Value {
+    fn describe_itself(&self, scopes_supported: &[String]) -> Value {
         let http = &self.config.http;
         let flows = &self.config.flows;
         let implicit = flows
@@ -136,12 +152,24 @@ impl Provider {
             // OIDC Discovery §3: where it is left out, it counts as true
             "request_uri_parameter_supported": false,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
+            "ui_locales_supported": self.config.site.locales,
         });
+        if response_types.is_empty() {
+            for name in OF_AUTHORIZATION {
+                metadata.as_object_mut().map(|all| all.remove(name));
+            }
+        }
         if self.takes_registrations() {
             metadata["registration_endpoint"] = http.url_of(path::REGISTER).into();
         }
         if flows.allows(GrantType::DeviceCode) {
             metadata["device_authorization_endpoint"] = http.url_of(path::DEVICE).into();
+        }
+        // RFC 9728 §4
+        let resources = &self.config.resources;
+        if !resources.is_empty() {
+            let uris: Vec<_> = resources.iter().map(|one| one.uri.as_str()).collect();
+            metadata["protected_resources"] = uris.into();
         }
         let site = &self.config.site;
         for (name, url) in [
@@ -153,11 +181,15 @@ impl Provider {
                 metadata[name] = url.as_str().into();
             }
         }
+        // RFC 8414 §3.2: what has no elements is left out
+        if let Some(all) = metadata.as_object_mut() {
+            all.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
+        }
         metadata
     }
 
     /// XMPP scopes stand here only if a host's module enforces them.
-    fn scopes_supported(&self) -> Vec<&'static str> {
+    fn scopes_supported(&self) -> Vec<String> {
         let enforced: Vec<_> = self
             .config
             .xmpp
@@ -165,10 +197,12 @@ impl Provider {
             .iter()
             .map(|host| self.accounts.enforced_scopes(host))
             .collect();
-        let is_on = |scope: &&str| match *scope {
-            Scope::OPENID | Scope::PROFILE | Scope::OFFLINE_ACCESS => true,
-            xmpp => enforced.iter().any(|scopes| scopes.contains(xmpp)),
-        };
-        Scope::KNOWN.into_iter().filter(is_on).collect()
+        let is_xmpp = |scope: &str| scope.parse::<Scope>().is_ok_and(|scope| scope.is_xmpp());
+        let is_on =
+            |scope: &&str| !is_xmpp(scope) || enforced.iter().any(|scopes| scopes.contains(scope));
+        self.known_scopes()
+            .filter(is_on)
+            .map(str::to_owned)
+            .collect()
     }
 }

@@ -36,8 +36,11 @@ pub enum ErrorCode {
     InvalidRequestObject,
     InvalidRequestUri,
     InvalidScope,
+    InvalidTarget,
     InvalidToken,
     LoginRequired,
+    RegistrationNotSupported,
+    RequestUriNotSupported,
     ServerError,
     SlowDown,
     TemporarilyUnavailable,
@@ -66,8 +69,13 @@ impl ErrorCode {
             Self::InvalidRequestObject => "invalid_request_object",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::InvalidScope => "invalid_scope",
+            // RFC 8707 §2
+            Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::LoginRequired => "login_required",
+            // OIDC Core §3.1.2.6
+            Self::RegistrationNotSupported => "registration_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",
             Self::SlowDown => "slow_down",
             // RFC 6749 has no word for it; the status says the rest

@@ -4,20 +4,17 @@
 use serde::Deserialize;
 
 use super::{OauthError, Provider};
-use crate::clock::Timestamp;
 use crate::config::RegistrationAlgorithm;
 use crate::keys::{issued, registration};
 use crate::model::SigningAlgorithm;
 
-/// Whom an id_token of ours was about, and for whom it was made.
+/// Whom an id_token of ours was about, and for whom it was made. Of what is signed here, id_tokens alone
+/// are of no type of their own.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Hint {
     iss: String,
     pub(super) sub: String,
     pub(super) aud: String,
-    /// Stands in every id_token, and in nothing else that is signed here.
-    #[serde(rename = "auth_time")]
-    _auth_time: Timestamp,
     /// Its client has the key, too, and may have signed it itself.
     #[serde(skip)]
     pub(super) by_its_client: bool,

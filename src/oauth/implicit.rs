@@ -41,7 +41,11 @@ impl Provider {
         };
         let response = request.response_type;
         let pair = match response.has_token() {
-            true => Some(self.new_pair(client, scopes.clone(), false, &Caller::at(from))?),
+            true => {
+                let caller = Caller::at(from);
+                let pair = self.new_pair(client, &grant, scopes.clone(), false, &caller);
+                Some(pair.await?)
+            }
             false => None,
         };
         let access_token = pair.as_ref().map(|pair| &pair.access_token);

@@ -1,15 +1,17 @@
 //! What a token stands for, told to those who may know (RFC 7662).
 
 use jid::DomainRef;
-use serde_json::{Value, json};
+use serde::Serialize;
 
+use super::access::Access;
 use super::clients::Credentials;
 use super::dpop::{Shown, token_type};
+use super::resource_token::repeated;
 use super::subject::subject;
 use super::userinfo::claims_open_to;
 use super::{ErrorCode, OauthError, Params, Provider};
 use crate::clock::Timestamp;
-use crate::model::{Claim, ClientId, Grant, ScopeSet, Thumbprint};
+use crate::model::{Claim, Client, ClientId, Grant, ScopeSet, Thumbprint};
 use crate::secrets::{TokenHash, TokenKind};
 use crate::storage::StoreError;
 
@@ -19,7 +21,7 @@ pub enum Asker<'a> {
     /// A served host: about its own accounts' access tokens.
     Host(&'a DomainRef),
     /// A client: about its own tokens.
-    Client(&'a ClientId),
+    Client(&'a Client),
     /// One named in `[introspection] allowed`: about any access token.
     Allowed,
 }
@@ -28,8 +30,57 @@ impl Asker<'_> {
     fn may_know_of(self, grant: &Grant) -> bool {
         match self {
             Self::Host(host) => grant.account.domain().as_str() == host.as_str(),
-            Self::Client(id) => grant.client_id == *id,
+            Self::Client(client) => grant.client_id == client.id,
             Self::Allowed => true,
+        }
+    }
+}
+
+/// What a token stands for (RFC 7662 §2.2); of one that is not active, nothing.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "RFC 7662 §2.2 says what they are")]
+pub struct TokenInfo {
+    pub active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exp: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iat: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// RFC 9449 §6.2: which key has to be proved with the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+/// RFC 7800 §3.1, RFC 9449 §6.1.
+#[derive(Clone, Debug, Serialize)]
+pub struct Confirmation {
+    /// The key's thumbprint.
+    pub jkt: Thumbprint,
+}
+
+impl TokenInfo {
+    fn bound_to(self, jkt: Option<&Thumbprint>) -> Self {
+        Self {
+            cnf: jkt.map(|jkt| Confirmation { jkt: jkt.clone() }),
+            ..self
         }
     }
 }
@@ -52,7 +103,7 @@ impl Provider {
         &self,
         params: &Params,
         credentials: &Credentials,
-    ) -> Result<Value, OauthError> {
+    ) -> Result<TokenInfo, OauthError> {
         let client = self.authenticate_client(credentials).await?;
         // RFC 7662 §2.1: the endpoint MUST require authorization, and a client_id is no secret
         if !client.metadata.is_confidential() {
@@ -64,10 +115,10 @@ impl Provider {
         let token = params
             .get("token")
             .ok_or_else(|| OauthError::invalid_request("token is missing"))?;
-        let own = Asker::Client(&client.id);
+        let own = Asker::Client(&client);
         if self.may_introspect(client.id.as_str()) {
             let answer = self.introspect(Asker::Allowed, token).await?;
-            if answer["active"] == true {
+            if answer.active {
                 return Ok(answer);
             }
         }
@@ -83,7 +134,7 @@ impl Provider {
         &self,
         params: &Params,
         shown: Shown<'_>,
-    ) -> Result<Value, OauthError> {
+    ) -> Result<TokenInfo, OauthError> {
         let access = self.shown_access(shown).await?;
         let grant = &access.grant;
         if !self.is_nobodys(grant) || !self.may_introspect(grant.client_id.as_str()) {
@@ -103,32 +154,54 @@ impl Provider {
     ///
     /// # Errors
     /// The store could not be read.
-    pub async fn introspect(&self, asker: Asker<'_>, token: &str) -> Result<Value, StoreError> {
+    pub async fn introspect(&self, asker: Asker<'_>, token: &str) -> Result<TokenInfo, StoreError> {
         if let Asker::Client(_) = asker
             && TokenKind::Refresh.is_kind_of(token)
         {
             return self.introspect_refresh_token(asker, token).await;
         }
         let access = self.access(token).await?;
-        Ok(
-            match access.filter(|access| asker.may_know_of(&access.grant)) {
-                None => json!({ "active": false }),
-                Some(access) => {
-                    self.used(&access, None);
-                    let mut answer = self.describe(
-                        &access.grant,
-                        &access.scopes,
-                        access.issued_at,
-                        Some(access.expires_at),
-                    );
-                    self.hide_from_client(asker, &access.grant, &access.scopes, &mut answer)
-                        .await?;
-                    answer["token_type"] = token_type(access.jkt.as_ref()).into();
-                    confirm(&mut answer, access.jkt.as_ref());
-                    answer
-                }
-            },
-        )
+        let Some(access) = access.filter(|access| asker.may_know_of(&access.grant)) else {
+            return self.introspect_resource_token(asker, token).await;
+        };
+        self.used(&access, None);
+        Ok(self.about_access_token(asker, &access))
+    }
+
+    fn about_access_token(&self, asker: Asker<'_>, access: &Access) -> TokenInfo {
+        let (issued_at, expires_at) = (access.issued_at, Some(access.expires_at));
+        TokenInfo {
+            token_type: Some(token_type(access.jkt.as_ref())),
+            ..self.describe(asker, &access.grant, &access.scopes, issued_at, expires_at)
+        }
+        .bound_to(access.jkt.as_ref())
+    }
+
+    /// Tokens for services that are not XMPP (RFC 9068). They are none of an XMPP host's business.
+    async fn introspect_resource_token(
+        &self,
+        asker: Asker<'_>,
+        token: &str,
+    ) -> Result<TokenInfo, StoreError> {
+        let access = match asker {
+            Asker::Host(_) => None,
+            Asker::Client(_) | Asker::Allowed => self.resource_access(token).await?,
+        };
+        let known = access.filter(|access| asker.may_know_of(&access.grant));
+        let (Some(access), Some(says)) = (known, repeated(token)) else {
+            return Ok(TokenInfo::default());
+        };
+        self.used(&access, None);
+        let info = self.about_access_token(asker, &access);
+        let is_as_in_token = info.sub.as_ref() == Some(&says.sub);
+        Ok(TokenInfo {
+            // the person stays who they are in the token, pairwise for one
+            username: info.username.filter(|_| is_as_in_token),
+            sub: Some(says.sub),
+            aud: Some(says.aud),
+            jti: Some(says.jti),
+            ..info
+        })
     }
 
     /// Refresh tokens answer to their own client only.
@@ -136,7 +209,7 @@ impl Provider {
         &self,
         asker: Asker<'_>,
         token: &str,
-    ) -> Result<Value, StoreError> {
+    ) -> Result<TokenInfo, StoreError> {
         let now = self.now();
         let record = self.store.refresh_token(&TokenHash::of(token)).await?;
         let live = record.filter(|record| {
@@ -144,78 +217,59 @@ impl Provider {
                 && record.rotated_at.is_none()
                 && record.expires_at.is_none_or(|at| at > now)
         });
-        Ok(match live {
-            None => json!({ "active": false }),
-            Some(record) => {
-                let grant = &record.grant;
-                let mut answer =
-                    self.describe(grant, &grant.scopes, record.issued_at, record.expires_at);
-                self.hide_from_client(asker, grant, &grant.scopes, &mut answer)
-                    .await?;
-                confirm(&mut answer, record.jkt.as_ref());
-                answer
-            }
-        })
-    }
-
-    /// A client that knows people by pairwise subjects learns no more about its own tokens than it does
-    /// elsewhere. Resource servers have to know whose account it is.
-    async fn hide_from_client(
-        &self,
-        asker: Asker<'_>,
-        grant: &Grant,
-        scopes: &ScopeSet,
-        answer: &mut Value,
-    ) -> Result<(), StoreError> {
-        let (Asker::Client(id), Some(answer)) = (asker, answer.as_object_mut()) else {
-            return Ok(());
+        let Some(record) = live else {
+            return Ok(TokenInfo::default());
         };
-        let Some(client) = self.client(id.as_str()).await? else {
-            return Ok(());
-        };
-        let sub = self.subject_for(&client.metadata, &grant.account);
-        answer.insert("sub".to_owned(), sub.into());
-        let open = claims_open_to(&client.metadata, scopes);
-        if !open.iter().any(|claim| claim == Claim::PreferredUsername) {
-            answer.remove("username");
-            answer.remove("aud");
-        }
-        Ok(())
+        let (grant, issued_at) = (&record.grant, record.issued_at);
+        let info = self.describe(asker, grant, &grant.scopes, issued_at, record.expires_at);
+        Ok(info.bound_to(record.jkt.as_ref()))
     }
 
     fn describe(
         &self,
+        asker: Asker<'_>,
         grant: &Grant,
         scopes: &ScopeSet,
         issued_at: Timestamp,
         expires_at: Option<Timestamp>,
-    ) -> Value {
-        let mut answer = json!({
-            "active": true,
-            "client_id": grant.client_id,
-            "iss": self.config.http.issuer(),
-            "iat": issued_at,
-            "nbf": issued_at,
-        });
+    ) -> TokenInfo {
+        let issuer = || Some(self.config.http.issuer().to_owned());
+        let info = TokenInfo {
+            active: true,
+            client_id: Some(grant.client_id.clone()),
+            iss: issuer(),
+            iat: Some(issued_at),
+            nbf: Some(issued_at),
+            exp: expires_at,
+            ..TokenInfo::default()
+        };
         if self.is_nobodys(grant) {
-            answer["sub"] = grant.client_id.as_str().into();
-            answer["aud"] = self.config.http.issuer().into();
-        } else {
-            answer["scope"] = scopes.to_string().into();
-            answer["username"] = grant.account.to_string().into();
-            answer["sub"] = subject(&grant.account).into();
-            answer["aud"] = grant.account.domain().as_str().into();
+            return TokenInfo {
+                sub: Some(grant.client_id.as_str().to_owned()),
+                aud: issuer(),
+                ..info
+            };
         }
-        if let Some(expires_at) = expires_at {
-            answer["exp"] = expires_at.as_unix().into();
+        // A client that knows people by pairwise subjects learns no more about its own tokens than it does
+        // elsewhere. Resource servers have to know whose account it is.
+        let (sub, tells_account) = match asker {
+            Asker::Client(client) => {
+                let open = claims_open_to(&client.metadata, scopes);
+                let tells = open.iter().any(|claim| claim == Claim::PreferredUsername);
+                (self.subject_for(&client.metadata, &grant.account), tells)
+            }
+            Asker::Host(_) | Asker::Allowed => (subject(&grant.account), true),
+        };
+        let account = &grant.account;
+        TokenInfo {
+            scope: Some(scopes.to_string()),
+            username: tells_account.then(|| account.to_string()),
+            sub: Some(sub),
+            aud: match scopes.allows_xmpp() {
+                true => tells_account.then(|| account.domain().as_str().to_owned()),
+                false => issuer(),
+            },
+            ..info
         }
-        answer
-    }
-}
-
-/// RFC 9449 §6.2: which key has to be proved with the token.
-fn confirm(answer: &mut Value, jkt: Option<&Thumbprint>) {
-    if let Some(jkt) = jkt {
-        answer["cnf"] = json!({ "jkt": jkt });
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::claims::ACR;
+use super::claims::{ACR, AMR};
+use super::scopes::Audience;
 use super::token::Caller;
 use super::userinfo::claims_open_to;
 use super::{OauthError, Provider};
@@ -13,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::config::RegistrationAlgorithm;
 use crate::keys::registration;
 use crate::model::{Client, Grant, GrantType, Pair, Scope, ScopeSet, SigningAlgorithm};
-use crate::secrets::{Secret, TokenHash, TokenKind, half_sha256_text, new_token};
+use crate::secrets::{Secret, TokenHash, TokenKind, half_sha256_text, half_sha512_text, new_token};
 
 /// An id_token says who logged in just now; it is no credential to keep.
 const ID_TOKEN_TTL: Duration = Duration::from_secs(3600);
@@ -23,6 +24,8 @@ pub(super) struct NewPair {
     pub(super) access_token: Secret,
     pub(super) refresh_token: Option<Secret>,
     pub(super) stored: Pair,
+    /// What the answer is for; the access token has what of it means something to whom it is for.
+    asked: ScopeSet,
 }
 
 #[derive(Serialize)]
@@ -39,28 +42,34 @@ struct IdTokenClaims<'a> {
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_hash: Option<String>,
-    acr: &'a str,
-    amr: [&'a str; 1],
+    /// These two, too, where they have not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<[&'a str; 1]>,
     /// What the `claims` parameter asked for.
     #[serde(flatten)]
     about: Map<String, Value>,
 }
 
 impl Provider {
-    /// A new pair for `scopes`, to be handed to the caller; a refresh token comes with it where
+    /// A new pair of a grant for `scopes`, to be handed to the caller; a refresh token comes with it where
     /// `with_refresh`. A caller that proved to hold a key gets it bound to that key, and has spent the
     /// proof: so this comes when all else has been checked.
     ///
     /// # Errors
-    /// The proof had been shown before.
-    pub(super) fn new_pair(
+    /// The caller named a service that the grant is not for; or the proof had been shown before.
+    pub(super) async fn new_pair(
         &self,
         client: &Client,
+        grant: &Grant,
         scopes: ScopeSet,
         with_refresh: bool,
-        caller: &Caller,
+        caller: &Caller<'_>,
     ) -> Result<NewPair, OauthError> {
         let now = self.now();
+        let audience = self.audience_of_token(&caller.named, &scopes, &grant.account)?;
+        let told = audience.of(&scopes);
         let jkt = match &caller.proved {
             Some(proved) => Some(self.spend_proof(proved)?),
             None => None,
@@ -68,13 +77,22 @@ impl Provider {
         // RFC 9449 §5: a confidential client's refresh token hangs on its own proof of who it is
         let refresh_jkt = jkt.clone().filter(|_| !client.metadata.is_confidential());
         let ttl = &self.config.tokens;
-        let access = new_token(self.random.as_ref(), TokenKind::Access);
+        let (access, lasts) = match audience {
+            Audience::Ours | Audience::Issuer | Audience::Host(_) => {
+                let token = new_token(self.random.as_ref(), TokenKind::Access);
+                (token, ttl.access_token_ttl)
+            }
+            Audience::Resource(resource) => {
+                let token = self.resource_token(resource, client, grant, &told, jkt.as_ref());
+                (token.await?, resource.access_token_ttl)
+            }
+        };
         let refresh = with_refresh.then(|| new_token(self.random.as_ref(), TokenKind::Refresh));
         Ok(NewPair {
             stored: Pair {
                 access: TokenHash::of(&access),
-                scopes,
-                access_expires_at: now + ttl.access_token_ttl,
+                scopes: told,
+                access_expires_at: now + lasts,
                 refresh: refresh.as_deref().map(TokenHash::of),
                 refresh_expires_at: ttl.refresh_token_ttl.map(|ttl| now + ttl),
                 issued_at: now,
@@ -84,6 +102,7 @@ impl Provider {
             },
             access_token: Secret::new(access),
             refresh_token: refresh.map(Secret::new),
+            asked: scopes,
         })
     }
 
@@ -107,14 +126,14 @@ impl Provider {
         grant: &Grant,
         pair: &NewPair,
     ) -> Result<Option<String>, OauthError> {
-        if !pair.stored.scopes.contains(Scope::OPENID) {
+        if !pair.asked.contains(Scope::OPENID) {
             return Ok(None);
         }
         let issued_at = pair.stored.issued_at;
         self.sign_id_token(
             client,
             grant,
-            &pair.stored.scopes,
+            &pair.asked,
             issued_at,
             Some(&pair.access_token),
         )
@@ -133,6 +152,10 @@ impl Provider {
     ) -> Result<String, OauthError> {
         let open = claims_open_to(&client.metadata, scopes);
         let told = open.intersection(&grant.id_token_claims);
+        let registered = client.metadata.id_token_signed_response_alg;
+        let algorithm = registered
+            .filter(|algorithm| self.config.tokens.id_token_algorithms.contains(algorithm))
+            .unwrap_or_default();
         let claims = IdTokenClaims {
             iss: self.config.http.issuer(),
             sub: self.subject_for(&client.metadata, &grant.account),
@@ -141,15 +164,11 @@ impl Provider {
             exp: issued_at + ID_TOKEN_TTL,
             auth_time: grant.auth_time,
             nonce: grant.nonce.as_deref(),
-            at_hash: access_token.map(|token| half_sha256_text(token.expose())),
-            acr: ACR,
-            amr: ["pwd"],
+            at_hash: access_token.map(|token| at_hash(algorithm, token)),
+            acr: grant.auth_time.map(|_| ACR),
+            amr: grant.auth_time.map(|_| AMR),
             about: self.claims_of(&grant.account, &told).await,
         };
-        let registered = client.metadata.id_token_signed_response_alg;
-        let algorithm = registered
-            .filter(|algorithm| self.config.tokens.id_token_algorithms.contains(algorithm))
-            .unwrap_or_default();
         let signed = match (algorithm, self.client_secret(&client.id)) {
             // OIDC Core §10.1: the key is the octets of the client_secret
             (SigningAlgorithm::HS256, Some(secret)) if client.metadata.has_secret() => {
@@ -159,5 +178,15 @@ impl Provider {
             (algorithm, _) => self.keys.sign(algorithm, &claims).await,
         };
         Ok(signed?)
+    }
+}
+
+/// OIDC Core §3.1.3.6: by the hash function of the signature; Ed25519 has SHA-512 in it (RFC 8032 §5.1).
+fn at_hash(algorithm: SigningAlgorithm, token: &Secret) -> String {
+    match algorithm {
+        SigningAlgorithm::EdDSA => half_sha512_text(token.expose()),
+        SigningAlgorithm::RS256 | SigningAlgorithm::ES256 | SigningAlgorithm::HS256 => {
+            half_sha256_text(token.expose())
+        }
     }
 }

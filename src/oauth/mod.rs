@@ -36,7 +36,9 @@ mod params;
 mod profile;
 pub mod redirect_uri;
 pub mod registration;
+mod resource_token;
 pub mod revoke;
+mod scopes;
 mod seen;
 pub mod sessions;
 mod subject;
@@ -62,7 +64,7 @@ use crate::fetch::Fetcher;
 use crate::keys::{JwkSet, Keyring};
 use crate::limits::{AddressKey, Brake, RetryAfter};
 use crate::metrics::Metrics;
-use crate::model::{Client, ClientId};
+use crate::model::ClientId;
 use crate::secrets::{Random, TokenHash, mac};
 use crate::storage::{Store, StoreError};
 use access::Access;
@@ -127,11 +129,11 @@ pub struct Provider {
     /// Derives what clients prove themselves with.
     secrets_key: [u8; 32],
     /// The clients of the configuration.
-    configured: HashMap<ClientId, clients::Configured>,
+    configured: HashMap<ClientId, Arc<clients::Known>>,
     /// Makes pairwise subjects, which must stay what they are.
     subject_key: [u8; 32],
     tokens: EpochCache<TokenHash, Access>,
-    clients: EpochCache<ClientId, Client>,
+    clients: EpochCache<ClientId, clients::Known>,
     live: LiveSessions,
     pushed: PushedRequests,
     fetcher: Fetcher,
@@ -140,7 +142,7 @@ pub struct Provider {
     seen_proofs: Seen,
     counts: Counts,
     /// By the scopes that are enforced just now; all else that it says is settings.
-    metadata: Written<Vec<&'static str>>,
+    metadata: Written<Vec<String>>,
     jwks: Written<JwkSet>,
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.

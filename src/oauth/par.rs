@@ -206,6 +206,8 @@ impl Provider {
             .map_err(|repeated| OauthError::invalid_request(repeated.to_string()))?;
         let (inner, origin) = match (params.get("request_uri"), params.get("request")) {
             (None, None) => return Ok(None),
+            // one that is somewhere else is fetched by nobody: an ordinary request, whose client is told
+            (Some(elsewhere), None) if !elsewhere.starts_with(URN) => return Ok(None),
             (Some(_), Some(_)) => {
                 return Err(OauthError::invalid_request(
                     "request and request_uri do not go together (RFC 9101 5)",
@@ -350,16 +352,50 @@ fn parameters(claims: Map<String, Value>) -> Result<Pairs, &'static str> {
         if OF_THE_OBJECT.contains(&name.as_str()) || name == VOUCHED {
             continue;
         }
-        let value = match value {
-            Value::String(text) => text,
+        let values = match value {
             Value::Null => continue,
-            // RFC 9101 §4: numbers as such; `claims` and its like are objects
-            other => other.to_string(),
+            // RFC 8707 §2.1: as an array where there are several
+            Value::Array(several) if name == "resource" => several,
+            one => vec![one],
         };
-        if value.contains('\0') {
-            return Err("the request object has a NUL in it");
+        for value in values {
+            let value = match value {
+                Value::String(text) => text,
+                // RFC 9101 §4: numbers as such; `claims` and its like are objects
+                other => other.to_string(),
+            };
+            if value.contains('\0') {
+                return Err("the request object has a NUL in it");
+            }
+            pairs.push((name.clone(), value));
         }
-        pairs.push((name, value));
     }
     Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn several_resources_are_an_array_in_a_request_object() {
+        let claims = json!({
+            "iss": "app",
+            "max_age": 60,
+            "resource": ["https://a.example", "https://b.example"],
+            "scope": null,
+        });
+        let Value::Object(claims) = claims else {
+            unreachable!()
+        };
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let expected = [
+            ("max_age", "60"),
+            ("resource", "https://a.example"),
+            ("resource", "https://b.example"),
+        ];
+        assert_eq!(parameters(claims).unwrap(), expected.map(owned));
+    }
 }

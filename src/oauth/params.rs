@@ -5,6 +5,9 @@
 #[error("the parameter {0} stands more than once")]
 pub struct Repeated(pub String);
 
+/// The one that may stand more than once (RFC 8707 §2).
+const RESOURCE: &str = "resource";
+
 /// Decoded parameters, each at most once; one without a value counts as left out (RFC 6749 §3.1).
 #[derive(Clone, Debug, Default)]
 pub struct Params(Vec<(String, String)>);
@@ -12,16 +15,14 @@ pub struct Params(Vec<(String, String)>);
 impl Params {
     /// Checks that none is repeated and drops those without a value.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, Repeated> {
-        let mut params: Vec<(String, String)> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        for (name, value) in pairs {
-            if !seen.insert(name.clone()) {
-                return Err(Repeated(name.chars().take(40).collect()));
-            }
-            if !value.is_empty() {
-                params.push((name, value));
-            }
+        let mut params: Vec<_> = pairs.into_iter().collect();
+        let mut names: Vec<_> = params.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        let mut beside = names.iter().zip(names.iter().skip(1));
+        if let Some((name, _)) = beside.find(|(a, b)| a == b && **a != RESOURCE) {
+            return Err(Repeated(name.chars().take(40).collect()));
         }
+        params.retain(|(_, value)| !value.is_empty());
         Ok(Self(params))
     }
 
@@ -30,6 +31,12 @@ impl Params {
         self.0
             .iter()
             .filter_map(move |(name, _)| name.strip_prefix(prefix))
+    }
+
+    /// The services that are meant (RFC 8707 §2).
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        let named = self.0.iter().filter(|(name, _)| name == RESOURCE);
+        named.map(|(_, value)| value.as_str())
     }
 
     /// The parameter's value, if it has one.
@@ -55,6 +62,16 @@ mod tests {
     fn a_repeated_parameter_is_refused_even_when_it_says_the_same() {
         let repeated = Params::new(pairs(&[("scope", "a"), ("scope", "a")]));
         assert_eq!(repeated.unwrap_err(), Repeated("scope".to_owned()));
+    }
+
+    #[test]
+    fn only_resources_may_be_several() {
+        let params = Params::new(pairs(&[
+            ("resource", "a"),
+            ("resource", ""),
+            ("resource", "b"),
+        ]));
+        assert_eq!(params.unwrap().resources().collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

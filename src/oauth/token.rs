@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::clients::Credentials;
 use super::dpop::{Proof, Proved, token_type};
 use super::issue::NewPair;
+use super::scopes::Audience;
 use super::{ErrorCode, OauthError, Params, Provider, grants};
 use crate::model::{Client, EndReason, EventKind, Grant, GrantType, Thumbprint};
 use crate::secrets::Secret;
@@ -51,16 +52,22 @@ pub(super) struct Issued {
     pub(super) pair: NewPair,
 }
 
-/// Who tokens are handed to: an address, and the key that the caller proved to hold.
-pub(super) struct Caller {
+/// Who tokens are handed to: an address, the key that the caller proved to hold, and the services that it
+/// named (RFC 8707 §2.2).
+pub(super) struct Caller<'a> {
     pub(super) from: IpAddr,
     pub(super) proved: Option<Proved>,
+    pub(super) named: Vec<Audience<'a>>,
 }
 
-impl Caller {
-    /// One that proved nothing.
+impl Caller<'_> {
+    /// One that proved and named nothing.
     pub(super) fn at(from: IpAddr) -> Self {
-        Self { from, proved: None }
+        Self {
+            from,
+            proved: None,
+            named: Vec::new(),
+        }
     }
 
     /// RFC 9449 §5, §10: what is bound to a key is good for its holder only.
@@ -94,7 +101,12 @@ impl Provider {
         let client = self.authenticate_client(credentials).await?;
         let grant_type = self.check_grant_type(params, &client)?;
         let proved = self.check_proof_of(&client, proof)?;
-        let caller = &Caller { from, proved };
+        let named = self.audiences(params)?;
+        let caller = &Caller {
+            from,
+            proved,
+            named,
+        };
         // Before anything is redeemed: what could not be answered would be spent.
         self.keys.ready().await?;
         let issued = match grant_type {

@@ -48,12 +48,11 @@ pub(super) async fn introspect(asked: Asked, request: Request) -> Answer {
     let Introspect { token } =
         Introspect::try_from(request.payload).map_err(|e| fault::bad_request(&e.to_string()))?;
     let answer = asked.provider.introspect(asker, token.text.trim()).await;
-    let text = answer
-        .map_err(|error| {
-            tracing::error!(%error, "a token could not be looked up");
-            fault::failed()
-        })?
-        .to_string();
+    let answer = answer.map_err(|error| {
+        tracing::error!(%error, "a token could not be looked up");
+        fault::failed()
+    })?;
+    let text = serde_json::to_string(&answer).map_err(|_| fault::failed())?;
     Ok(Some(Element::from(Introspection {
         json: Json { text },
     })))

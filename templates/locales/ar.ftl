@@ -87,6 +87,7 @@ scope-xmpp-account-write-title = تغيير بيانات حسابك
 scope-xmpp-account-write-text = جهات الاتصال والملف الشخصي والبيانات التي تحفظها تطبيقاتك الأخرى على الخادم. دون الرسائل.
 scope-other-title = استخدام «{ $scope }»
 scope-other-text = إذن يقدمه هذا الخادم بهذا الاسم.
+scope-service-text = لدى «{ $service }»، وهي خدمة أخرى لهذا الخادم. ستعرف الخدمة والتطبيق عنوان محادثتك.
 
 cannot-see-password = رؤية كلمة مرورك
 cannot-log-in = الدخول إلى حساب الدردشة الخاص بك

@@ -78,6 +78,7 @@ scope-xmpp-account-write-title = Die Daten deines Kontos ändern
 scope-xmpp-account-write-text = Kontakte, Profil und Daten, die deine anderen Apps auf dem Server aufbewahren. Keine Nachrichten.
 scope-other-title = „{ $scope }“ verwenden
 scope-other-text = Eine Berechtigung, die dieser Server unter diesem Namen anbietet.
+scope-service-text = Bei „{ $service }“, einem anderen Dienst dieses Servers. Er und die App erfahren deine Chat-Adresse.
 
 cannot-see-password = Dein Passwort sehen
 cannot-log-in = Sich mit deinem Chat-Konto anmelden

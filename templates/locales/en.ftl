@@ -80,6 +80,7 @@ scope-xmpp-account-write-title = Change your account’s data
 scope-xmpp-account-write-text = Contacts, profile, and data that your other apps keep on the server. No messages.
 scope-other-title = Use “{ $scope }”
 scope-other-text = A permission that this server offers under this name.
+scope-service-text = At “{ $service }”, another service of this server. It and the app learn your chat address.
 
 cannot-see-password = See your password
 cannot-log-in = Log in to your chat account

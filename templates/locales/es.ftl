@@ -78,6 +78,7 @@ scope-xmpp-account-write-title = Cambiar los datos de tu cuenta
 scope-xmpp-account-write-text = Contactos, perfil y datos que tus otras aplicaciones guardan en el servidor. Ningún mensaje.
 scope-other-title = Usar «{ $scope }»
 scope-other-text = Un permiso que este servidor ofrece con este nombre.
+scope-service-text = En «{ $service }», otro servicio de este servidor. El servicio y la aplicación conocerán tu dirección de chat.
 
 cannot-see-password = Ver tu contraseña
 cannot-log-in = Entrar en tu cuenta de chat

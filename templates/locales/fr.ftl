@@ -79,6 +79,7 @@ scope-xmpp-account-write-title = Modifier les données de votre compte
 scope-xmpp-account-write-text = Les contacts, le profil et les données que vos autres applications gardent sur le serveur. Aucun message.
 scope-other-title = Utiliser «{"\u00A0"}{ $scope }{"\u00A0"}»
 scope-other-text = Une autorisation que ce serveur propose sous ce nom.
+scope-service-text = Sur «{"\u00A0"}{ $service }{"\u00A0"}», un autre service de ce serveur. Ce service et l’application apprennent votre adresse de discussion.
 
 cannot-see-password = Voir votre mot de passe
 cannot-log-in = Se connecter à votre compte de messagerie instantanée

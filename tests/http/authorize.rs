@@ -168,7 +168,6 @@ async fn a_request_that_is_somewhere_else_is_fetched_by_nobody() {
     let world = World::new().await;
     let app = world.register(json!({})).await;
     for (name, value) in [
-        ("request_uri", "https://app.example/r"),
         ("request_uri", "urn:ietf:params:oauth:request_uri:x"),
         ("request", "x.y.z"),
     ] {
@@ -176,5 +175,17 @@ async fn a_request_that_is_somewhere_else_is_fetched_by_nobody() {
         let answer = world.ask(&app, &[(name, value)]).await;
         assert_eq!(answer.status, 400, "{}", answer.text());
         assert!(!answer.text().contains(&app.redirect_uri));
+    }
+    // OIDC Core §3.1.2.6
+    for (name, value, error) in [
+        (
+            "request_uri",
+            "https://app.example/r",
+            "request_uri_not_supported",
+        ),
+        ("registration", "{}", "registration_not_supported"),
+    ] {
+        let answer = world.ask(&app, &[(name, value)]).await;
+        assert_eq!(world.error_told(&answer), error);
     }
 }

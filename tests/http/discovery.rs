@@ -63,3 +63,25 @@ async fn what_is_switched_off_is_not_named() {
     let iss = "authorization_response_iss_parameter_supported";
     assert_eq!(named(iss), "true");
 }
+
+#[tokio::test]
+async fn without_the_authorization_endpoint_nothing_about_it_is_named_and_no_list_is_empty() {
+    for settings in [
+        "flows.allowed_grant_types = ['urn:ietf:params:oauth:grant-type:device_code']",
+        "flows.allowed_code_challenge_methods = []\nflows.require_code_challenge = false",
+    ] {
+        let world = World::with(settings).await;
+        let url = world.url("/.well-known/oauth-authorization-server");
+        let metadata = Http::new().get(&url).await.json();
+        // RFC 8414 §3.2
+        for (name, value) in metadata.as_object().unwrap() {
+            assert_ne!(value, &serde_json::json!([]), "{name}");
+        }
+        let is_on = settings.contains("require_code_challenge");
+        for name in ["authorization_endpoint", "response_types_supported"] {
+            assert_eq!(metadata.get(name).is_some(), is_on, "{name}");
+        }
+        assert!(metadata.get("code_challenge_methods_supported").is_none());
+        assert!(metadata.get("device_authorization_endpoint").is_some());
+    }
+}

@@ -1,5 +1,7 @@
 //! Tokens that are bound to a client's key (RFC 9449).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use jid::DomainPart;
 use jsonwebtoken::{Algorithm, Header};
@@ -459,4 +461,23 @@ async fn the_metadata_says_how_proofs_may_be_signed() {
         .await;
     let expected = json!(["RS256", "PS256", "ES256", "EdDSA"]);
     assert_eq!(answer.json()["dpop_signing_alg_values_supported"], expected);
+}
+
+#[tokio::test]
+async fn a_services_token_is_bound_to_the_key_too() {
+    let service = r#"
+        [[resources]]
+        uri = "https://files.example.com"
+        name = "Files"
+        scopes = { "files:read" = "Read your files" }
+    "#;
+    let world = World::with(service).await;
+    let app = world.register(public()).await;
+    let key = ClientKey::new();
+    let tokens = bound_tokens(&world, &app, &key, &[("scope", "files:read")]).await;
+    let said = text(&tokens, "access_token").split('.').nth(1).unwrap();
+    let said = URL_SAFE_NO_PAD.decode(said).unwrap();
+    let said: Value = serde_json::from_slice(&said).unwrap();
+    assert_eq!(said["aud"], "https://files.example.com");
+    assert_eq!(said["cnf"], json!({ "jkt": thumbprint(&key) }));
 }

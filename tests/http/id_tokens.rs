@@ -1,14 +1,22 @@
 //! id_tokens (OIDC Core §2) and the keys that they are verified with (RFC 7517).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256, Sha512};
 use xmpp_oauth::secrets::half_sha256_text;
 
 use crate::answers::{parameter, redirect};
 use crate::client::Http;
 use crate::flows::App;
 use crate::world::World;
+
+fn half<D: Digest>(text: &str) -> String {
+    let hash = D::digest(text.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash[..hash.len() / 2])
+}
 
 async fn key_set(world: &World) -> JwkSet {
     let answer = Http::new().get(&world.url("/oauth2/jwks")).await;
@@ -142,7 +150,14 @@ async fn an_id_token_is_signed_as_the_client_registered_for() {
         validation.set_audience(&[&app.id]);
         validation.validate_exp = false;
         let key = DecodingKey::from_jwk(key).unwrap();
-        jsonwebtoken::decode::<Value>(token, &key, &validation).unwrap();
+        let decoded = jsonwebtoken::decode::<Value>(token, &key, &validation).unwrap();
+        // OIDC Core §3.1.3.6: Ed25519's own hash function is SHA-512
+        let access_token = tokens["access_token"].as_str().unwrap();
+        let expected = match algorithm {
+            Algorithm::EdDSA => half::<Sha512>(access_token),
+            _ => half::<Sha256>(access_token),
+        };
+        assert_eq!(decoded.claims["at_hash"], expected, "{name}");
     }
 }
 

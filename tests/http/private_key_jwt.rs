@@ -113,11 +113,15 @@ async fn only_a_registered_key_signs_for_a_client() {
     let public = serde_json::to_string(&key.public).unwrap();
     let hmac = EncodingKey::from_secret(public.as_bytes());
     let by_secret = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &hmac).unwrap();
+    // RFC 7515 §4.1.11
+    let mut critical = Header::new(Algorithm::ES256);
+    critical.crit = Some(vec!["exp".to_owned()]);
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let unsigned = format!("{}.{}.", part(&json!({ "alg": "none" })), part(&claims));
     for assertion in [
         stranger.sign(&claims),
         stranger.sign_as(&with_own_key, &claims),
+        key.sign_as(&critical, &claims),
         by_secret,
         unsigned,
         "x".to_owned(),
@@ -162,4 +166,56 @@ async fn a_client_that_goes_over_to_a_key_leaves_its_secret_behind() {
     assert_error(&world.refresh(&app, "x").await, 401, "invalid_client");
     let assertion = key.sign(&claims(&world, &app, "x"));
     assert_error(&knock(&world, &assertion, &[]).await, 400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_key_for_something_else_signs_for_nobody_and_may_stand_beside_one_that_does() {
+    let (world, key, other) = (World::new().await, ClientKey::new(), ClientKey::new());
+    let jwk = |key: &ClientKey, more: Value| {
+        let mut jwk = serde_json::to_value(&key.public).unwrap();
+        for (name, value) in more.as_object().unwrap() {
+            jwk[name] = value.clone();
+        }
+        jwk
+    };
+    for more in [
+        json!({ "use": "enc" }),
+        json!({ "key_ops": ["deriveKey"] }),
+        json!({ "alg": "ECDH-ES" }),
+        json!({ "alg": "ES384" }),
+    ] {
+        let keys = json!([
+            jwk(&other, more.clone()),
+            jwk(&key, json!({ "use": "sig", "alg": "ES256" }))
+        ]);
+        let asked = json!({
+            "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": { "keys": keys },
+        });
+        let app = world.register(asked).await;
+        let claims = claims(&world, &app, &more.to_string());
+        assert_error(
+            &knock(&world, &other.sign(&claims), &[]).await,
+            401,
+            "invalid_client",
+        );
+        assert_error(
+            &knock(&world, &key.sign(&claims), &[]).await,
+            400,
+            "invalid_grant",
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_is_signed_with_the_algorithm_that_the_client_registered() {
+    let (world, key) = (World::new().await, ClientKey::new());
+    let asked = json!({
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_signing_alg": "PS256",
+        "jwks": key.jwks(),
+    });
+    let app = world.register(asked).await;
+    let assertion = key.sign(&claims(&world, &app, "x"));
+    assert_error(&knock(&world, &assertion, &[]).await, 401, "invalid_client");
 }

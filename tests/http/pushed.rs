@@ -264,10 +264,19 @@ async fn a_request_object_must_be_signed_by_its_client_for_us_and_just_now() {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let none = part(&json!({ "alg": "none" }));
     refused(format!("{none}.{}.", part(&claims))).await;
-    // an assertion is no request
-    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
+    // RFC 9101 leaves them out at will: here both are a must
+    for claim in ["aud", "exp"] {
+        let mut claims = claims.clone();
+        claims.as_object_mut().unwrap().remove(claim);
+        refused(key.sign(&claims)).await;
+    }
+    // an assertion is no request, nor is what must be understood and is not
+    let plain = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
+    let (mut header, mut critical) = (plain.clone(), plain);
     header.typ = Some("client-authentication+jwt".to_owned());
     refused(key.sign_as(&header, &claims)).await;
+    critical.crit = Some(vec!["exp".to_owned()]);
+    refused(key.sign_as(&critical, &claims)).await;
 }
 
 #[tokio::test]

@@ -94,6 +94,8 @@ impl ConsentPage {
 pub struct ScopeView {
     /// The scope itself.
     pub name: String,
+    /// Whose it is, where it is another service's, in the operator's words.
+    pub service: Option<ServiceView>,
     /// Id of the text that names what it allows.
     pub title: &'static str,
     /// Id of the text that explains it.
@@ -104,7 +106,25 @@ pub struct ScopeView {
     pub optional: bool,
 }
 
+/// What a scope allows at a service that is not XMPP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServiceView {
+    /// The service's name.
+    pub name: String,
+    /// What the scope allows there.
+    pub sentence: String,
+}
+
 impl ScopeView {
+    /// The words for a scope of another service.
+    pub fn of_service(scope: &str, service: ServiceView) -> Self {
+        Self {
+            service: Some(service),
+            text: "scope-service-text",
+            ..Self::new(scope)
+        }
+    }
+
     /// The words for a scope; a scope without words of its own is shown by its name.
     pub fn new(scope: &str) -> Self {
         let (title, text) = match scope {
@@ -128,6 +148,7 @@ impl ScopeView {
         };
         Self {
             name: display_name(scope),
+            service: None,
             title,
             text,
             warning: scope == "xmpp",

@@ -6,7 +6,7 @@ use super::{
     ConsentPage, DeviceDonePage, DeviceError, DevicePage, DeviceView, Done, ErrorLink, ErrorPage,
     ErrorTitle, EventView, FormView, LinkText, LoggedOutPage, LoginError, LoginNotice, LoginPage,
     LogoutPage, MissingField, Moment, NoticesView, RevokePage, ScopeView, SendPage, SendsTo,
-    SwitchAccount, browser_name,
+    ServiceView, SwitchAccount, browser_name,
 };
 use crate::clock::Timestamp;
 use crate::model::{EndReason, Event, EventKind, KeptEvent};
@@ -99,6 +99,13 @@ pub(super) fn consent() -> Vec<ConsentPage> {
             optional: it.name != "openid",
             ..it
         })
+        .chain([ScopeView::of_service(
+            "files:read",
+            ServiceView {
+                name: "Files".into(),
+                sentence: "Read your files".into(),
+            },
+        )])
         .collect(),
         nothing_chosen: true,
         sends_to: SendsTo::ThisDevice,

@@ -10,7 +10,7 @@ pub(in crate::oauth) async fn authorization_code(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    caller: &Caller,
+    caller: &Caller<'_>,
 ) -> Result<Issued, OauthError> {
     let code = params
         .get("code")
@@ -50,7 +50,8 @@ pub(in crate::oauth) async fn authorization_code(
         )
     };
     let with_refresh = provider.gives_refresh_token(client, &record.scopes);
-    let pair = provider.new_pair(client, record.scopes, with_refresh, caller)?;
+    let pair = provider.new_pair(client, &grant, record.scopes, with_refresh, caller);
+    let pair = pair.await?;
     let redeemed = provider
         .store
         .redeem_code(&hash, client, &grant, &pair.stored, now)

@@ -11,7 +11,7 @@ pub(in crate::oauth) async fn client_credentials(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    caller: &Caller,
+    caller: &Caller<'_>,
 ) -> Result<Issued, OauthError> {
     // RFC 6749 §4.4: confidential clients only. What others could ask about, they can without a token.
     if !client.metadata.is_confidential() || !provider.may_introspect(client.id.as_str()) {
@@ -37,7 +37,8 @@ pub(in crate::oauth) async fn client_credentials(
             now,
         )
     };
-    let pair = provider.new_pair(client, ScopeSet::default(), false, caller)?;
+    let pair = provider.new_pair(client, &grant, ScopeSet::default(), false, caller);
+    let pair = pair.await?;
     provider.save_grant(client, &grant, &pair).await?;
     Ok(Issued { grant, pair })
 }

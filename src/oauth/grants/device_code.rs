@@ -9,7 +9,7 @@ pub(in crate::oauth) async fn device_code(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    caller: &Caller,
+    caller: &Caller<'_>,
 ) -> Result<Issued, OauthError> {
     let code = params
         .get("device_code")
@@ -60,7 +60,8 @@ pub(in crate::oauth) async fn device_code(
         )
     };
     let with_refresh = provider.gives_refresh_token(client, &approval.scopes);
-    let pair = provider.new_pair(client, approval.scopes, with_refresh, caller)?;
+    let pair = provider.new_pair(client, &grant, approval.scopes, with_refresh, caller);
+    let pair = pair.await?;
     let redeemed = provider
         .store
         .redeem_device(&hash, client, &grant, &pair.stored, now)

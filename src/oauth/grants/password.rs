@@ -12,7 +12,7 @@ pub(in crate::oauth) async fn password(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    caller: &Caller,
+    caller: &Caller<'_>,
 ) -> Result<Issued, OauthError> {
     let firsts = &provider.config.flows.password_clients;
     if !firsts.iter().any(|first| first == client.id.as_str()) {
@@ -27,7 +27,7 @@ pub(in crate::oauth) async fn password(
     let password = params
         .get("password")
         .ok_or_else(|| OauthError::invalid_request("password is missing"))?;
-    let asked = crate::oauth::authorize::check_scopes(params, client, &Wanted::default())?;
+    let asked = provider.check_scopes(params, client, &Wanted::default())?;
     let account = provider.account_named(username).ok_or_else(wrong)?;
     let password = Secret::new(password);
     let proved = provider
@@ -58,7 +58,8 @@ pub(in crate::oauth) async fn password(
         )
     };
     let with_refresh = provider.gives_refresh_token(client, &scopes);
-    let pair = provider.new_pair(client, scopes, with_refresh, caller)?;
+    let pair = provider.new_pair(client, &grant, scopes, with_refresh, caller);
+    let pair = pair.await?;
     provider.save_grant(client, &grant, &pair).await?;
     provider.still_proved(&grant, &proved).await?;
     Ok(Issued { grant, pair })

@@ -10,7 +10,7 @@ pub(in crate::oauth) async fn refresh_token(
     provider: &Provider,
     client: &Client,
     params: &Params,
-    caller: &Caller,
+    caller: &Caller<'_>,
 ) -> Result<Issued, OauthError> {
     let token = params
         .get("refresh_token")
@@ -41,7 +41,9 @@ pub(in crate::oauth) async fn refresh_token(
         .check_account(&grant.account, grant.generation.as_ref())
         .await?;
 
-    let pair = provider.new_pair(client, scopes, true, caller)?;
+    let pair = provider
+        .new_pair(client, grant, scopes, true, caller)
+        .await?;
     match provider
         .store
         .rotate_refresh_token(&hash, &pair.stored, now)

@@ -61,7 +61,7 @@ async fn show(step: &Step<'_>) -> Result<Next, Fault> {
     let choices = vec![choice("allow", "Allow"), choice("deny", "Deny")];
     let asking = Asking {
         title: TITLE,
-        instructions: instructions(&asked),
+        instructions: instructions(&asked, &provider.listed(&asked.question.scopes)),
         fields: vec![Field::One("decision", "Your answer", choices)],
         is_last: true,
     };
@@ -73,13 +73,12 @@ async fn show(step: &Step<'_>) -> Result<Next, Fault> {
 }
 
 /// What the page says, too: which app, what it would get, from where it asked, and how people are cheated.
-fn instructions(asked: &DeviceQuestion) -> String {
+fn instructions(asked: &DeviceQuestion, scopes: &str) -> String {
     format!(
         "{name} wants access to your account: {scopes}. It asked from {from}, at {at}. Does your own \
          device show the code {code} right now? If somebody sent you the code, deny: they would get into \
          your account.",
         name = sayable(&asked.client.metadata.client_name),
-        scopes = asked.question.scopes,
         from = asked.device.asked_from,
         at = asked.device.issued_at,
         code = asked.user_code,

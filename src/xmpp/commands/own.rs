@@ -33,7 +33,7 @@ pub(super) async fn apps(step: &Step<'_>) -> Result<Next, Fault> {
     let row = |app: &Granted| {
         vec![
             sayable(&app.grant.client_name),
-            app.grant.scopes.to_string(),
+            step.asked.provider.listed(&app.grant.scopes),
             app.grant.created_at.to_string(),
             app.grant.last_used_at.to_string(),
             if app.is_connected() { "yes" } else { "no" }.to_owned(),
