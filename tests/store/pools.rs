@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use xmpp_oauth::config::{Postgres, PostgresTls};
 use xmpp_oauth::metrics;
-use xmpp_oauth::model::EndReason;
+use xmpp_oauth::model::{EndReason, GrantId};
 use xmpp_oauth::secrets::Secret;
 use xmpp_oauth::storage::postgres::PostgresStore;
 use xmpp_oauth::storage::{GrantFilter, Redeemed, Rotation, Store, StoreError};
@@ -51,7 +51,7 @@ async fn of_many_who_redeem_one_code_on_two_pools_one_wins() {
         save_code(&stores[0], &name, &code(&grants[0])).await;
         let tries = (0..16).map(|no| {
             let (store, mut grant) = (Arc::clone(&stores[no % 2]), grants[no % 2].clone());
-            grant.id = xmpp_oauth::model::GrantId::new(format!("{}-{no}", grant.id));
+            grant.id = GrantId::new(format!("{}-{no}", grant.id));
             let pair = pair(&format!("{round}-{no}"));
             tokio::spawn(async move {
                 let client = client("Gajim");
@@ -136,6 +136,65 @@ async fn what_hangs_on_a_session_is_not_granted_while_another_pool_ends_it() {
         );
     }
     assert!((1..40).contains(&granted), "they never met: {granted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_redeemed_or_exchanged_while_another_pool_takes_it_back_is_taken_back() {
+    let stores = two().await;
+    let alice = jid("alice@example.com");
+    let mut came_first = [0; 4];
+    for round in 0..60 {
+        let new = grant(&format!("{round}"));
+        let name = hash(&format!("code {round}"));
+        save_code(&stores[0], &name, &code(&new)).await;
+        let client = client("Gajim");
+        let (first, second) = (pair(&format!("{round} 1")), pair(&format!("{round} 2")));
+        let way = round % 4;
+        let redeem = || stores[0].redeem_code(&name, &client, &new, &first, NOW);
+        let gave = if way < 2 {
+            assert_eq!(redeem().await.unwrap(), Redeemed::Done);
+            let old = first.refresh.unwrap();
+            let rotated = stores[0].rotate_refresh_token(&old, &second, NOW);
+            let (rotated, ended) = if way == 0 {
+                let end = stores[1].end_account(&alice, None, EndReason::PasswordChanged, NOW);
+                tokio::join!(rotated, end)
+            } else {
+                let end = stores[1].end_grant(&new.id, EndReason::OwnerRevoked, NOW);
+                tokio::join!(rotated, end)
+            };
+            // Whoever keeps tokens in memory is told which of them are worthless.
+            let taken = match rotated.unwrap() {
+                Rotation::Rotated { .. } => &second,
+                Rotation::Unknown => &first,
+                Rotation::Reused(_) => panic!("it was shown once"),
+            };
+            assert_eq!(ended.unwrap().access_tokens, [taken.access]);
+            taken.access == second.access
+        } else {
+            let (redeemed, ended) = if way == 2 {
+                let end = stores[1].end_client(&new.client_id, EndReason::OperatorRevoked, NOW);
+                let client_of =
+                    stores[1].end_account(&alice, None, EndReason::AccountDisabled, NOW);
+                let (redeemed, _, ended) = tokio::join!(redeem(), end, client_of);
+                (redeemed, ended)
+            } else {
+                let end = stores[1].end_grants(&alice, EndReason::OwnerRevoked, NOW);
+                tokio::join!(redeem(), end)
+            };
+            ended.unwrap();
+            redeemed.unwrap() == Redeemed::Done
+        };
+        came_first[way] += u32::from(gave);
+        let live = stores[1].grants(&GrantFilter::default()).await.unwrap();
+        assert_eq!(live, [], "round {round}");
+        for pair in [&first, &second] {
+            assert_eq!(stores[0].access_token(&pair.access).await.unwrap(), None);
+        }
+    }
+    assert!(
+        came_first.iter().any(|count| *count > 0),
+        "they never met: {came_first:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,8 @@ use tokio_postgres::error::SqlState;
 pub(super) enum Failure {
     /// It could not have been alone: it is done again.
     Conflict(String),
+    /// A table's rule is broken: because of another that was at it, perhaps.
+    Refused(String),
     /// The connection is of no use any more: it is done again on another.
     Lost(String),
     /// It would fail again.
@@ -47,6 +49,7 @@ impl Failure {
             | SqlState::FEATURE_NOT_SUPPORTED
             | SqlState::INVALID_SQL_STATEMENT_NAME => Self::Lost(text),
             _ if code.code().starts_with("08") => Self::Lost(text),
+            _ if code.code().starts_with("23") => Self::Refused(text),
             _ => Self::Final(text),
         }
     }
@@ -73,7 +76,7 @@ impl Failure {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Conflict(why) => format!("too many others were at it: {why}"),
-            Self::Lost(why) | Self::Final(why) => why.clone(),
+            Self::Refused(why) | Self::Lost(why) | Self::Final(why) => why.clone(),
             Self::Unknown(why) => {
                 format!("the connection broke during a commit, which may be stored or not: {why}")
             }

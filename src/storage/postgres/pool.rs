@@ -19,6 +19,8 @@ use crate::storage::{Result, StoreError};
 
 /// Callers who find this many jobs waiting wait to hand theirs over.
 const QUEUE: usize = 1024;
+/// How often a table may refuse a row before it is believed.
+const REFUSALS: u32 = 3;
 /// The longest pause before something is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -31,6 +33,8 @@ pub(super) enum Kind {
     List,
     /// To be alone.
     Write,
+    /// To be alone with the rows that it writes.
+    WriteOwn,
 }
 
 impl Kind {
@@ -39,6 +43,7 @@ impl Kind {
             Self::LookUp => None,
             Self::List => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
             Self::Write => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
+            Self::WriteOwn => Some("BEGIN ISOLATION LEVEL REPEATABLE READ"),
         }
     }
 }
@@ -264,8 +269,9 @@ impl Thread {
             };
             match &failure {
                 Failure::Conflict(_) => self.counts.conflicts.inc(),
+                Failure::Refused(_) if tries < REFUSALS => self.counts.conflicts.inc(),
+                Failure::Refused(_) | Failure::Final(_) => break Some(failure),
                 Failure::Lost(_) => self.session = None,
-                Failure::Final(_) => break Some(failure),
                 Failure::Unknown(_) => {
                     self.session = None;
                     break Some(failure);
@@ -275,14 +281,14 @@ impl Thread {
                 break Some(failure);
             }
             // A connection that was lost while it lay idle costs no pause.
-            if tries > 1 || matches!(failure, Failure::Conflict(_)) {
+            if tries > 1 || !matches!(failure, Failure::Lost(_)) {
                 let pause = Duration::from_millis(1 << tries.min(9)).min(LONGEST_PAUSE);
                 self.runtime.block_on(async { sleep(pause).await });
             }
         };
         let seconds = since.elapsed().as_secs_f64();
         match (&failure, job.kind()) {
-            (None, Kind::Write) => self.counts.all.commit_seconds.observe(seconds),
+            (None, Kind::Write | Kind::WriteOwn) => self.counts.all.commit_seconds.observe(seconds),
             (None, _) => self.counts.all.read_seconds.observe(seconds),
             (Some(failure), _) => {
                 self.counts.all.failures.inc();

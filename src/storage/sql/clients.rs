@@ -43,22 +43,38 @@ pub(super) fn take_over(db: &dyn Db, client: &Client) -> Result<()> {
     )
 }
 
-/// The client's row, made from `client` if there is none; `None` if it was removed.
+/// The client's row, made from `client` if there is none; `None` if it was removed. A row that is there
+/// already is only read: many are given grants of one client at once.
 pub(super) fn row_of(db: &dyn Db, client: &Client) -> Result<Option<i64>> {
-    save(
+    let found = rows::find(
         db,
-        "INSERT INTO clients (client_id, metadata, issued_at, expires_at, purge_at, origin, unused)
-         VALUES (?1, ?2, ?3, ?4, ?4, ?5, 0)
-         ON CONFLICT (client_id) DO UPDATE SET unused = 0
-         WHERE clients.unused = 1 AND clients.metadata IS NOT NULL",
-        client,
-    )?;
-    rows::find(
-        db,
-        "SELECT no FROM clients WHERE client_id = ? AND metadata IS NOT NULL",
+        "SELECT no, metadata IS NOT NULL, unused FROM clients WHERE client_id = ?",
         params![client.id.as_str()],
-        |row| row.get(0),
-    )
+        |row| Ok((row.get::<i64>(0)?, row.get::<bool>(1)?, row.get::<bool>(2)?)),
+    )?;
+    match found {
+        Some((no, true, false)) => Ok(Some(no)),
+        Some((no, true, true)) => {
+            let sql = "UPDATE clients SET unused = 0 WHERE no = ?";
+            rows::change(db, sql, params![no])?;
+            Ok(Some(no))
+        }
+        Some((_, false, _)) => Ok(None),
+        None => {
+            save(
+                db,
+                "INSERT INTO clients (client_id, metadata, issued_at, expires_at, purge_at, origin, unused)
+                 VALUES (?1, ?2, ?3, ?4, ?4, ?5, 0) ON CONFLICT (client_id) DO NOTHING",
+                client,
+            )?;
+            rows::find(
+                db,
+                "SELECT no FROM clients WHERE client_id = ?",
+                params![client.id.as_str()],
+                |row| row.get(0),
+            )
+        }
+    }
 }
 
 pub(super) fn has_room(db: &dyn Db, id: &ClientId, most: usize) -> Result<bool> {

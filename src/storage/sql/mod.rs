@@ -43,7 +43,15 @@ pub(crate) trait Backend: Send + Sync + 'static {
         F: Fn(&dyn Db) -> Result<T> + Send + 'static;
 
     /// Carries out one that writes: as if nothing else went on meanwhile, and durable when it is answered.
+    /// Where two could not have happened one after the other, one is done again.
     fn write<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static;
+
+    /// The same, cheaper, for one that decides by rows alone which it writes itself, or which nobody writes
+    /// without writing those: it need not be kept from anything but another's writing of the same rows.
+    fn write_own<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Send + 'static,
         F: Fn(&dyn Db) -> Result<T> + Send + 'static;

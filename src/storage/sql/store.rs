@@ -84,7 +84,8 @@ impl<B: Backend> Store for B {
         now: Timestamp,
     ) -> Result<Redeemed> {
         let (hash, client, grant, pair) = (*hash, client.clone(), grant.clone(), pair.clone());
-        self.write(move |db| codes::redeem(db, &hash, &client, &grant, &pair, now))
+        // Whatever takes the code or its client back meanwhile writes the code, too.
+        self.write_own(move |db| codes::redeem(db, &hash, &client, &grant, &pair, now))
             .await
     }
 
@@ -146,7 +147,8 @@ impl<B: Backend> Store for B {
         now: Timestamp,
     ) -> Result<Redeemed> {
         let (hash, client, grant, pair) = (*hash, client.clone(), grant.clone(), pair.clone());
-        self.write(move |db| devices::redeem(db, &hash, &client, &grant, &pair, now))
+        // Whatever takes the device or its client back meanwhile writes the device, too.
+        self.write_own(move |db| devices::redeem(db, &hash, &client, &grant, &pair, now))
             .await
     }
 
@@ -181,13 +183,16 @@ impl<B: Backend> Store for B {
         now: Timestamp,
     ) -> Result<Rotation> {
         let (hash, pair) = (*hash, pair.clone());
-        self.write(move |db| tokens::rotate(db, &hash, &pair, now))
+        // Whatever becomes of a grant's tokens is written to the grant, too.
+        self.write_own(move |db| tokens::rotate(db, &hash, &pair, now))
             .await
     }
 
     async fn confirm_pair(&self, refresh: &TokenHash, _now: Timestamp) -> Result<bool> {
         let refresh = *refresh;
-        self.write(move |db| tokens::confirm(db, &refresh)).await
+        // As above.
+        self.write_own(move |db| tokens::confirm(db, &refresh))
+            .await
     }
 
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>> {
@@ -237,7 +242,8 @@ impl<B: Backend> Store for B {
 
     async fn touch_grant(&self, id: &GrantId, from: Option<IpAddr>, now: Timestamp) -> Result<()> {
         let id = id.clone();
-        self.write(move |db| grants::touch(db, &id, from, now))
+        // One row.
+        self.write_own(move |db| grants::touch(db, &id, from, now))
             .await
     }
 
@@ -280,7 +286,9 @@ impl<B: Backend> Store for B {
 
     async fn touch_session(&self, hash: &TokenHash, now: Timestamp) -> Result<()> {
         let hash = *hash;
-        self.write(move |db| sessions::touch(db, &hash, now)).await
+        // One row.
+        self.write_own(move |db| sessions::touch(db, &hash, now))
+            .await
     }
 
     async fn end_session(&self, hash: &TokenHash) -> Result<()> {
