@@ -6,6 +6,7 @@
 #   tests/server/     ONE binary, a module    real servers  make test, make test-matrix
 #                     per scenario            and browser
 #   tests/storm/      the same, for minutes   real servers  make storm
+#   fuzz/             no test: targets        no server     make fuzz
 #   benches/speed/    no test: figures        real servers  make bench
 # A test that needs a server goes to tests/server/ (tests/storm/ if it is about how much of something
 # can be borne), and into no other place: `check` takes all others of tests/. All cargo calls but that of
@@ -28,7 +29,7 @@ fast_tests := $(filter-out server storm,$(basename $(notdir $(wildcard tests/*.r
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-matrix test-package storm bench deb install-deps
+.PHONY: help demo test check test-matrix test-package storm fuzz bench deb install-deps
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +45,7 @@ test: ## Run every test, against real servers
 check: ## Format, lints, docs, architecture and unit tests: fast, no XMPP servers
 	@tools/install build lint database
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets --test storm -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 	$(if $(lua_files),luacheck --no-color -q --config server-modules/prosody/.luacheckrc $(lua_files))
@@ -62,9 +64,13 @@ storm: ## Floods, kills, full disks: what it bears, with figures (some minutes)
 	@tools/install build prosody ejabberd
 	$(CARGO) test --test storm -- --test-threads 1 --nocapture
 
+fuzz: ## Hand nonsense to all that strangers can reach (FUZZ_SECONDS=60 each; FUZZ='bearer jwts': only those)
+	@tools/install build fuzz
+	@CARGO='$(CARGO)' tools/fuzz $(FUZZ)
+
 bench: ## Measure the release build beside its references (BENCH='web link': only those; BENCH_LONG=1)
 	@tools/install build prosody ejabberd
 	$(CARGO) bench --bench speed -- $(BENCH)
 
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody ejabberd browser clients trees lint package proxy database
+	@tools/install build prosody ejabberd browser clients trees lint package proxy fuzz database

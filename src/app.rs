@@ -15,7 +15,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::ops::{Health, Readiness};
 use crate::http::pages::Pages;
-use crate::http::{CurrentPages, NoticeTexts, PagesError, Probes, Web, ops, router, server};
+use crate::http::{
+    CurrentPages, DoorCounts, NoticeTexts, PagesError, Probes, Web, ops, router, server,
+};
 use crate::keys::{KeyError, Keyring};
 use crate::metrics::{self, Gauge, Metrics};
 use crate::oauth::{Foundation, FoundationError, Provider};
@@ -176,6 +178,11 @@ impl App {
         let limits = server::Limits {
             max_connections: self.config.limits.max_connections,
             head_timeout: self.config.limits.request_timeout,
+            counts: web.door_counts(),
+        };
+        let ops_limits = server::Limits {
+            counts: DoorCounts::default(),
+            ..limits.clone()
         };
         // The link goes down last: requests under way may still need to ask.
         let (unlink, unlinked) = watch::channel(false);
@@ -201,10 +208,11 @@ impl App {
             doors.spawn(server::serve(
                 ops,
                 ops::router(health),
-                limits,
+                ops_limits,
                 stop.clone(),
             ));
         }
+        doors.spawn(Arc::clone(&self.provider).deliver_logouts(stop.clone()));
         doors.spawn(keep_keys(Arc::clone(&self.keys), stop.clone()));
         doors.spawn(clean_up(
             Arc::clone(&self.store),

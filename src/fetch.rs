@@ -1,5 +1,5 @@
-//! Fetches what clients say that it is theirs, by https: their keys. Whoever registers a client chooses the
-//! address, so it leads nowhere but to the public internet unless the operator allows more; to the very
+//! Fetches what clients say that it is theirs, by https: their keys, their sector; and tells them what they
+//! want to hear. Whoever registers a client chooses the address, so it leads nowhere but to the public internet unless the operator allows more; to the very
 //! address that was looked at; without redirects or proxies; and within bounds of size, time and number.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,17 +8,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::config::Fetch;
 use crate::tls;
@@ -27,8 +28,6 @@ use crate::tls;
 const TIME: Duration = Duration::from_secs(5);
 /// The most that is read, head and body each.
 const LONGEST: usize = 64 * 1024;
-/// How many go on at once.
-const AT_ONCE: usize = 16;
 
 /// Why nothing was fetched. For the log: clients are not told what the network looks like from here.
 #[derive(Debug, thiserror::Error)]
@@ -64,13 +63,13 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// By these settings.
-    pub fn new(settings: &Fetch) -> Self {
+    /// By these settings, so many at once.
+    pub fn new(settings: &Fetch, at_once: usize) -> Self {
         Self {
             allow_private: settings.allow_private,
             ca_file: settings.ca_file.clone(),
             tls: OnceLock::new(),
-            running: Semaphore::new(AT_ONCE),
+            running: Semaphore::new(at_once),
         }
     }
 
@@ -79,46 +78,69 @@ impl Fetcher {
     /// # Errors
     /// See [`FetchError`].
     pub async fn get(&self, url: &Url) -> Result<Bytes, FetchError> {
-        let fetched = async {
+        let request = request(Method::GET, url).header(header::ACCEPT, "application/json");
+        let request = request.body(Full::default()).map_err(failed)?;
+        match self.in_time(url, request).await? {
+            (StatusCode::OK, body) => Ok(body),
+            (status, _) => Err(FetchError::Status(status)),
+        }
+    }
+
+    /// Posts a form there. Answers the status, whatever it is; nothing else of the answer is read. Where
+    /// private addresses may be fetched from, a loopback one may do without https.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn post(&self, url: &Url, fields: &[(&str, &str)]) -> Result<u16, FetchError> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let kind = "application/x-www-form-urlencoded";
+        let request = request(Method::POST, url).header(header::CONTENT_TYPE, kind);
+        let request = request.body(Full::from(form)).map_err(failed)?;
+        let (status, _) = self.in_time(url, request).await?;
+        Ok(status.as_u16())
+    }
+
+    async fn in_time(
+        &self,
+        url: &Url,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), FetchError> {
+        let asked = async {
             let _turn = self.running.acquire().await.map_err(failed)?;
-            self.get_now(url).await
+            self.ask(url, request).await
         };
-        timeout(TIME, fetched)
+        timeout(TIME, asked)
             .await
             .map_err(|_| FetchError::TooSlow)?
     }
 
-    async fn get_now(&self, url: &Url) -> Result<Bytes, FetchError> {
-        let host = url.host_str().filter(|_| url.scheme() == "https");
+    async fn ask(
+        &self,
+        url: &Url,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), FetchError> {
+        let is_plain =
+            url.scheme() == "http" && self.allow_private && *request.method() == Method::POST;
+        let host = url
+            .host_str()
+            .filter(|_| url.scheme() == "https" || is_plain);
         let host = host.ok_or(FetchError::NotHttps)?;
         // an IPv6 address stands in brackets
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = url.port_or_known_default().ok_or(FetchError::NotHttps)?;
         let address = self.address(host, port).await?;
+        if is_plain && !address.ip().is_loopback() {
+            return Err(FetchError::NotHttps);
+        }
         let tcp = TcpStream::connect(address).await.map_err(failed)?;
+        if is_plain {
+            return exchange(tcp, request).await;
+        }
         let name = ServerName::try_from(host.to_owned()).map_err(failed)?;
         let tls = self.connector()?.connect(name, tcp).await.map_err(failed)?;
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(LONGEST)
-            .handshake(TokioIo::new(tls))
-            .await
-            .map_err(failed)?;
-        // ends with us, whatever becomes of the answer
-        let mut tasks = JoinSet::new();
-        tasks.spawn(connection);
-        let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-        let request = Request::get(&url[url::Position::BeforePath..url::Position::AfterQuery])
-            .header(header::HOST, authority)
-            .header(header::ACCEPT, "application/json")
-            .header(header::USER_AGENT, "xmpp-oauth")
-            .body(Empty::<Bytes>::new())
-            .map_err(failed)?;
-        let answer = sender.send_request(request).await.map_err(failed)?;
-        if answer.status() != StatusCode::OK {
-            return Err(FetchError::Status(answer.status()));
-        }
-        let body = Limited::new(answer.into_body(), LONGEST).collect().await;
-        Ok(body.map_err(failed)?.to_bytes())
+        exchange(tls, request).await
     }
 
     /// The address that is connected to: no name is looked up again after this.
@@ -135,6 +157,39 @@ impl Fetcher {
         });
         made.as_ref().map_err(failed)
     }
+}
+
+/// A request for what is at this address.
+fn request(method: Method, url: &Url) -> http::request::Builder {
+    let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+    Request::builder()
+        .method(method)
+        .uri(&url[url::Position::BeforePath..url::Position::AfterQuery])
+        .header(header::HOST, authority)
+        .header(header::USER_AGENT, "xmpp-oauth")
+}
+
+/// Sends the request. The body of an answer is read where something was asked for and is there.
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), FetchError> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(LONGEST)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
+    // ends with us, whatever becomes of the answer
+    let mut tasks = JoinSet::new();
+    tasks.spawn(connection);
+    let is_get = *request.method() == Method::GET;
+    let answer = sender.send_request(request).await.map_err(failed)?;
+    let status = answer.status();
+    if !is_get || status != StatusCode::OK {
+        return Ok((status, Bytes::new()));
+    }
+    let body = Limited::new(answer.into_body(), LONGEST).collect().await;
+    Ok((status, body.map_err(failed)?.to_bytes()))
 }
 
 /// Whether an address is one of the public internet (the IANA special-purpose address registries).

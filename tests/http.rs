@@ -21,6 +21,8 @@ mod postgres;
 mod server;
 #[path = "support/wait.rs"]
 mod wait;
+#[path = "http/website.rs"]
+mod website;
 #[path = "http/world.rs"]
 mod world;
 
@@ -32,6 +34,8 @@ mod accounts;
 mod audit;
 #[path = "http/authorize.rs"]
 mod authorize;
+#[path = "http/backchannel_logout.rs"]
+mod backchannel_logout;
 #[path = "http/bad_input.rs"]
 mod bad_input;
 #[path = "http/bearer.rs"]
@@ -120,6 +124,8 @@ mod rest_sh;
 mod revocation;
 #[path = "http/scopes.rs"]
 mod scopes;
+#[path = "http/sectors.rs"]
+mod sectors;
 #[path = "http/standard_client.rs"]
 mod standard_client;
 #[path = "http/userinfo.rs"]

@@ -224,18 +224,26 @@ const GRANT_TYPES: [GrantType; 5] = [
     GrantType::ClientCredentials,
 ];
 /// The fields of a `[[clients]]` entry that are texts, and those that are lists of them.
-const CLIENT_TEXTS: [&str; 9] = [
+const CLIENT_TEXTS: [&str; 12] = [
     "client_name",
     "client_uri",
     "application_type",
     "token_endpoint_auth_method",
     "scope",
     "id_token_signed_response_alg",
+    "subject_type",
+    "sector_identifier_uri",
+    "backchannel_logout_uri",
     "logo_uri",
     "policy_uri",
     "tos_uri",
 ];
-const CLIENT_LISTS: [&str; 3] = ["redirect_uris", "grant_types", "response_types"];
+const CLIENT_LISTS: [&str; 4] = [
+    "redirect_uris",
+    "post_logout_redirect_uris",
+    "grant_types",
+    "response_types",
+];
 
 pub(super) fn client(section: &Section<'_>, file: Option<&Path>) -> Option<ConfiguredClient> {
     let client_id = section.required("client_id", "what the client calls itself", |text| {
@@ -258,6 +266,10 @@ pub(super) fn client(section: &Section<'_>, file: Option<&Path>) -> Option<Confi
         if let Some(list) = section.list(field, |text| Ok(text.to_owned())) {
             metadata.insert(field.to_owned(), list.into());
         }
+    }
+    let field = "backchannel_logout_session_required";
+    if let Some(flag) = section.flag(field) {
+        metadata.insert(field.to_owned(), flag.into());
     }
     if client_secret.is_none() {
         let public = || "none".into();

@@ -15,6 +15,9 @@ use crate::oauth::dpop::{ALGORITHMS, Shown};
 use crate::oauth::{ErrorCode, OauthError};
 use crate::secrets::random_text;
 
+/// When to come back to what should be there again soon, in seconds.
+pub(super) const SOON: u64 = 5;
+
 /// A request that never reached the protocol: malformed, too large, too slow.
 #[derive(Debug)]
 pub(super) struct Refused {
@@ -60,7 +63,7 @@ impl IntoResponse for OauthError {
                 "Basic realm=\"xmpp-oauth\", charset=\"UTF-8\"",
             );
         }
-        let soon = (self.code == ErrorCode::TemporarilyUnavailable).then_some(5);
+        let soon = (self.code == ErrorCode::TemporarilyUnavailable).then_some(SOON);
         if let Some(seconds) = self.retry_after.or(soon) {
             set(&mut response, header::RETRY_AFTER, &seconds.to_string());
         }

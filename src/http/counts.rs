@@ -6,6 +6,39 @@ use http::StatusCode;
 
 use crate::metrics::{Counter, Histogram, Metrics, SECONDS};
 
+/// What a listener counts, beyond what any handler sees.
+#[derive(Clone, Debug)]
+pub struct DoorCounts {
+    /// Connections that had to make room for newer ones.
+    pub(super) connections: Counter,
+    /// Connections that sent no whole head in time; those that were kept open and are asked nothing more are
+    /// among them.
+    pub(super) head_timeout: Counter,
+    pub(super) head_size: Counter,
+    pub(super) uri_length: Counter,
+    /// Answers that nobody read.
+    pub(super) answer_timeout: Counter,
+}
+
+impl DoorCounts {
+    fn new(metrics: &Metrics) -> Self {
+        Self {
+            connections: metrics.limit("max_connections"),
+            head_timeout: metrics.limit("head_timeout"),
+            head_size: metrics.limit("head_size"),
+            uri_length: metrics.limit("uri_length"),
+            answer_timeout: metrics.limit("answer_timeout"),
+        }
+    }
+}
+
+/// Counts that nobody looks at.
+impl Default for DoorCounts {
+    fn default() -> Self {
+        Self::new(&Metrics::default())
+    }
+}
+
 /// Statuses by their first digit, from 2.
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
@@ -17,7 +50,7 @@ pub(super) struct Counts {
     routes: Vec<Route>,
     pub(super) max_body_size: Counter,
     pub(super) request_timeout: Counter,
-    pub(super) uri_length: Counter,
+    pub(super) door: DoorCounts,
 }
 
 #[derive(Debug)]
@@ -51,7 +84,7 @@ impl Counts {
             routes: paths.iter().copied().chain(["other"]).map(route).collect(),
             max_body_size: metrics.limit("max_body_size"),
             request_timeout: metrics.limit("request_timeout"),
-            uri_length: metrics.limit("uri_length"),
+            door: DoorCounts::new(&metrics),
             metrics,
         }
     }

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
+use url::form_urlencoded;
 
 use super::answer::{Forms, Refused, json_answer};
 use super::authorize::{chosen, client_view, scope_views};
@@ -13,6 +14,7 @@ use super::pages::{
     ConsentPage, DeviceDonePage, DeviceError, DevicePage, DeviceView, SendsTo, SwitchAccount,
 };
 use super::request::{Peer, address_to_brake, client_address, form, pairs, params};
+use super::texts::Locale;
 use super::token::client_request;
 use super::{Shared, Web};
 use crate::model::GrantType;
@@ -46,19 +48,40 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let params = params(pairs(&query.unwrap_or_default())?)?;
-    let typed = params.get("user_code").unwrap_or("");
+    let typed = Typed {
+        code: params.get("user_code").unwrap_or(""),
+        ui_locales: params.get("ui_locales"),
+    };
     Ok(ask(&web, peer, &headers, typed, false).await)
+}
+
+/// A code as it was typed, and the languages that the page was asked for in; both travel with its forms.
+#[derive(Clone, Copy)]
+struct Typed<'a> {
+    code: &'a str,
+    ui_locales: Option<&'a str>,
+}
+
+impl Typed<'_> {
+    fn locale(&self, web: &Web, headers: &HeaderMap) -> Locale {
+        web.locale(headers, self.ui_locales)
+    }
 }
 
 /// POST /device: a person's answer.
 pub(super) async fn decide(
     State(web): State<Shared>,
     Extension(peer): Extension<Peer>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
+    let query = params(pairs(&query.unwrap_or_default())?)?;
     let params = form(&web, &headers, body).await?;
-    let typed = params.get("request").unwrap_or("");
+    let typed = Typed {
+        code: params.get("request").unwrap_or(""),
+        ui_locales: query.get("ui_locales"),
+    };
     let allowed = match params.get("decision") {
         Some("allow") => true,
         Some("deny") => false,
@@ -76,16 +99,15 @@ pub(super) async fn decide(
         chosen: chosen(&params),
         from: client_address(&web, peer, &headers),
     };
-    let decided = web.provider.decide_device(typed, &current, decision).await;
-    Ok(match decided {
+    let decided = web.provider.decide_device(typed.code, &current, decision);
+    Ok(match decided.await {
         Ok(DeviceDecided::Done(client)) => {
             let page = DeviceDonePage {
                 client: client_view(&client),
                 allowed,
             };
-            let html = web
-                .pages()
-                .render_device_done(&page, &web.locale(&headers, None));
+            let locale = typed.locale(&web, &headers);
+            let html = web.pages().render_device_done(&page, &locale);
             web.page(StatusCode::OK, html, &Forms::Here)
         }
         // too old, or not this browser's: put the question again rather than guess
@@ -103,28 +125,31 @@ async fn ask(
     web: &Web,
     peer: Peer,
     headers: &HeaderMap,
-    typed: &str,
+    typed: Typed<'_>,
     nothing_chosen: bool,
 ) -> Response {
+    let locale = typed.locale(web, headers);
     if !web.provider.config().flows.allows(GrantType::DeviceCode) {
-        let locale = web.locale(headers, None);
         let message = "Devices cannot be connected here.";
         return web.error_page(&locale, StatusCode::NOT_FOUND, message, None);
     }
-    if typed.is_empty() {
+    if typed.code.is_empty() {
         return code_page(web, headers, typed, None);
     }
-    let Some(letters) = letters_of(typed) else {
+    let Some(letters) = letters_of(typed.code) else {
         return code_page(web, headers, typed, Some(DeviceError::Unknown));
     };
     let current = match web.session(headers).await {
         Ok(Some(current)) => current,
-        Ok(None) => return web.login_page(headers, &Goal::device(&letters), None, None),
-        Err(error) => return web.oauth_error_page(&web.locale(headers, None), &error),
+        Ok(None) => {
+            let goal = Goal::device(&letters, typed.ui_locales);
+            return web.login_page(headers, &goal, None, None);
+        }
+        Err(error) => return web.oauth_error_page(&locale, &error),
     };
     let from = address_to_brake(web, peer, headers);
     match web.provider.device_question(&letters, &current, from).await {
-        Ok(question) => question_page(web, headers, &question, &current, nothing_chosen),
+        Ok(question) => question_page(web, headers, typed, (&question, &current), nothing_chosen),
         Err(why) => refuse(web, headers, typed, why),
     }
 }
@@ -132,8 +157,8 @@ async fn ask(
 fn question_page(
     web: &Web,
     headers: &HeaderMap,
-    asked: &DeviceQuestion,
-    current: &CurrentSession,
+    typed: Typed<'_>,
+    (asked, current): (&DeviceQuestion, &CurrentSession),
     nothing_chosen: bool,
 ) -> Response {
     let (form_cookie, is_new) = web.form_cookie(headers);
@@ -149,18 +174,20 @@ fn question_page(
             asked_from: asked.device.asked_from.clone(),
             minutes: since.as_secs() / 60,
         }),
-        action: path::DEVICE_PAGE.to_owned(),
+        action: answered_at(typed.ui_locales),
         request: asked.user_code.clone(),
         ticket: asked.question.ticket.clone(),
         switch_account: Some(SwitchAccount {
             action: SWITCH_PATH.to_owned(),
             csrf: web.provider.form_token(&form_cookie),
-            continue_to: Goal::device(&asked.user_code).text().to_owned(),
+            continue_to: Goal::device(&asked.user_code, typed.ui_locales)
+                .text()
+                .to_owned(),
         }),
     };
     let html = web
         .pages()
-        .render_consent(&page, &web.locale(headers, None));
+        .render_consent(&page, &typed.locale(web, headers));
     let mut response = web.page(StatusCode::OK, html, &Forms::Here);
     if is_new {
         web.set_form_cookie(&mut response, &form_cookie);
@@ -168,7 +195,20 @@ fn question_page(
     response
 }
 
-fn refuse(web: &Web, headers: &HeaderMap, typed: &str, why: NoDevice) -> Response {
+/// Where an answer is posted: an address keeps its query there, and the code is in the form.
+fn answered_at(ui_locales: Option<&str>) -> String {
+    match ui_locales {
+        None => path::DEVICE_PAGE.to_owned(),
+        Some(tags) => {
+            let query = form_urlencoded::Serializer::new(String::new())
+                .append_pair("ui_locales", tags)
+                .finish();
+            format!("{}?{query}", path::DEVICE_PAGE)
+        }
+    }
+}
+
+fn refuse(web: &Web, headers: &HeaderMap, typed: Typed<'_>, why: NoDevice) -> Response {
     match why {
         NoDevice::Unknown => code_page(web, headers, typed, Some(DeviceError::Unknown)),
         NoDevice::TooManyTries(wait) => {
@@ -180,23 +220,31 @@ fn refuse(web: &Web, headers: &HeaderMap, typed: &str, why: NoDevice) -> Respons
                 Some(DeviceError::TooManyTries { seconds }),
             )
         }
-        NoDevice::Refused(error) => web.oauth_error_page(&web.locale(headers, None), &error),
+        NoDevice::Refused(error) => web.oauth_error_page(&typed.locale(web, headers), &error),
     }
 }
 
-fn code_page(web: &Web, headers: &HeaderMap, typed: &str, error: Option<DeviceError>) -> Response {
+fn code_page(
+    web: &Web,
+    headers: &HeaderMap,
+    typed: Typed<'_>,
+    error: Option<DeviceError>,
+) -> Response {
     let page = DevicePage {
         action: path::DEVICE_PAGE.to_owned(),
-        user_code: letters_of(typed).map_or_else(
-            || typed.chars().take(20).collect(),
+        user_code: letters_of(typed.code).map_or_else(
+            || typed.code.chars().take(20).collect(),
             |letters| grouped(&letters),
         ),
+        ui_locales: typed.ui_locales.map(str::to_owned),
         error,
     };
     let status = match error {
         Some(DeviceError::TooManyTries { .. }) => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::OK,
     };
-    let html = web.pages().render_device(&page, &web.locale(headers, None));
+    let html = web
+        .pages()
+        .render_device(&page, &typed.locale(web, headers));
     web.page(status, html, &Forms::Here)
 }

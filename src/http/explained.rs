@@ -13,10 +13,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::counts::DoorCounts;
+
 /// A connection whose wordless refusals are explained, and whose client must read.
 pub(super) struct Explained<IO> {
     inner: IO,
     patience: Duration,
+    counts: DoorCounts,
     /// Runs while the client does not read.
     stalled: Option<Pin<Box<Sleep>>>,
     /// What is written in the place of `of` bytes, and how much of it has been.
@@ -31,10 +34,11 @@ struct Instead {
 
 impl<IO> Explained<IO> {
     /// `patience` is how long the client may read nothing of what it asked for.
-    pub(super) fn new(inner: IO, patience: Duration) -> Self {
+    pub(super) fn new(inner: IO, patience: Duration, counts: DoorCounts) -> Self {
         Self {
             inner,
             patience,
+            counts,
             stalled: None,
             instead: None,
         }
@@ -55,6 +59,7 @@ impl<IO> Explained<IO> {
             .stalled
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         ready!(stalled.as_mut().poll(context));
+        self.counts.answer_timeout.inc();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -135,6 +140,11 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Explained<IO> {
         if self.instead.is_none()
             && let Some((status, sentence)) = sentence_for(bytes)
         {
+            match status.split(' ').next() {
+                Some("414") => self.counts.uri_length.inc(),
+                Some("431") => self.counts.head_size.inc(),
+                _ => {}
+            }
             self.instead = Some(Instead {
                 answer: answer(status, sentence),
                 written: 0,
@@ -185,22 +195,29 @@ mod tests {
     use super::*;
 
     async fn written(head: &[u8]) -> String {
+        let (text, _) = written_and_counted(head).await;
+        text
+    }
+
+    async fn written_and_counted(head: &[u8]) -> (String, DoorCounts) {
         let (near, mut far) = tokio::io::duplex(7);
         let reading = tokio::spawn(async move {
             let mut text = String::new();
             far.read_to_string(&mut text).await.unwrap();
             text
         });
-        let mut connection = Explained::new(near, Duration::from_secs(60));
+        let counts = DoorCounts::default();
+        let mut connection = Explained::new(near, Duration::from_secs(60), counts.clone());
         connection.write_all(head).await.unwrap();
         drop(connection);
-        reading.await.unwrap()
+        (reading.await.unwrap(), counts)
     }
 
     #[tokio::test]
     async fn a_refusal_without_a_word_gets_a_sentence_however_slowly_it_is_read() {
         let head = b"HTTP/1.1 414 URI Too Long\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-        let text = written(head).await;
+        let (text, counts) = written_and_counted(head).await;
+        assert_eq!(counts.uri_length.get(), 1);
         assert!(text.starts_with("HTTP/1.1 414 URI Too Long\r\n"), "{text}");
         assert!(text.contains("16384 bytes"), "{text}");
     }
@@ -221,8 +238,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_nothing_does_not_hold_its_place_for_ever() {
         let (near, _far) = tokio::io::duplex(7);
-        let mut connection = Explained::new(near, Duration::from_secs(10));
+        let counts = DoorCounts::default();
+        let mut connection = Explained::new(near, Duration::from_secs(10), counts.clone());
         let written = connection.write_all(&[b'x'; 100]).await;
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(counts.answer_timeout.get(), 1);
     }
 }

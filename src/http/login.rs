@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use url::form_urlencoded;
 
 use super::account::{ACCOUNT_PATH, is_account_page};
-use super::answer::{Forms, Refused, redirect};
+use super::answer::{Forms, Refused, SOON, redirect, set};
 use super::authorize::{check, client_view, forms_to};
 use super::pages::{LoginError as Shown, LoginNotice, LoginPage, MissingField};
 use super::request::{Peer, client_address, form, pairs, params};
@@ -34,8 +34,9 @@ pub(super) enum Goal {
     Client(Box<AuthorizationRequest>, String),
     /// To see one of their account's pages.
     Account(String),
-    /// To answer a device: its code's letters, behind where they are typed.
-    Device(String),
+    /// To answer a device: its code's letters, behind where they are typed; and the languages that its page
+    /// was asked for in.
+    Device(String, Option<String>),
 }
 
 impl Goal {
@@ -45,28 +46,51 @@ impl Goal {
         if is_account_page(text) {
             return Ok(Self::Account(text.to_owned()));
         }
-        if let Some(letters) = text.strip_prefix(DEVICE).and_then(letters_of) {
-            return Ok(Self::device(&letters));
+        if let Some(device) = text.strip_prefix(DEVICE).and_then(Self::read_device) {
+            return Ok(device);
         }
         let request = check(web, headers, text).await?;
         Ok(Self::Client(Box::new(request), text.to_owned()))
     }
 
-    /// To answer the device with this code.
-    pub(super) fn device(letters: &str) -> Self {
-        Self::Device(format!("{DEVICE}{letters}"))
+    /// To answer the device with this code, on a page in one of these languages.
+    pub(super) fn device(letters: &str, ui_locales: Option<&str>) -> Self {
+        let mut text = format!("{DEVICE}{letters}");
+        if let Some(tags) = ui_locales {
+            text = form_urlencoded::Serializer::for_suffix(&mut text, DEVICE.len())
+                .append_pair("ui_locales", tags)
+                .finish()
+                .to_owned();
+        }
+        Self::Device(text, ui_locales.map(str::to_owned))
+    }
+
+    /// What stands behind [`DEVICE`].
+    fn read_device(text: &str) -> Option<Self> {
+        let (letters, rest) = text.split_once('&').unwrap_or((text, ""));
+        let rest = params(pairs(rest).ok()?).ok()?;
+        Some(Self::device(&letters_of(letters)?, rest.get("ui_locales")))
+    }
+
+    /// The languages that the app, or the device's page, asks for.
+    fn ui_locales(&self) -> Option<&str> {
+        match self {
+            Self::Client(request, _) => request.ui_locales.as_deref(),
+            Self::Account(_) => None,
+            Self::Device(_, ui_locales) => ui_locales.as_deref(),
+        }
     }
 
     pub(super) fn text(&self) -> &str {
         match self {
-            Self::Client(_, text) | Self::Account(text) | Self::Device(text) => text,
+            Self::Client(_, text) | Self::Account(text) | Self::Device(text, _) => text,
         }
     }
 
     fn request(&self) -> Option<&AuthorizationRequest> {
         match self {
             Self::Client(request, _) => Some(request),
-            Self::Account(_) | Self::Device(_) => None,
+            Self::Account(_) | Self::Device(..) => None,
         }
     }
 
@@ -76,7 +100,7 @@ impl Goal {
             Self::Client(_, raw_request) => {
                 format!("{}?{}", path::AUTHORIZE, after_login(raw_request))
             }
-            Self::Account(path) | Self::Device(path) => path.clone(),
+            Self::Account(path) | Self::Device(path, _) => path.clone(),
         }
     }
 }
@@ -139,11 +163,18 @@ impl Web {
             Some(Shown::TryAgain) => StatusCode::SERVICE_UNAVAILABLE,
             Some(Shown::Expired) => StatusCode::BAD_REQUEST,
         };
+        let wait = match error {
+            Some(Shown::TooManyTries { seconds }) => Some(seconds),
+            Some(Shown::TryAgain) => Some(SOON),
+            _ => None,
+        };
         let forms = request.map_or(Forms::Here, |request| forms_to(&request.answer_to));
-        let wish = request.and_then(|request| request.ui_locales.as_deref());
-        let locale = self.locale(headers, wish);
+        let locale = self.locale(headers, goal.ui_locales());
         let html = self.pages().render_login(&page, &locale);
         let mut response = self.page(status, html, &forms);
+        if let Some(seconds) = wait {
+            set(&mut response, header::RETRY_AFTER, &seconds.to_string());
+        }
         if is_new {
             self.set_form_cookie(&mut response, &cookie);
         }
@@ -217,7 +248,7 @@ pub(super) async fn post(
     match web.provider.log_in(&account, &password, visitor).await {
         Ok(logged_in) => {
             if let Some(old) = web.session_cookie(&headers)
-                && let Err(error) = web.provider.log_out(old).await
+                && let Err(error) = web.provider.take_over_session(old, &logged_in.cookie).await
             {
                 tracing::error!(%error, "an old browser session could not be ended");
             }

@@ -31,6 +31,7 @@ mod validate;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use counts::DoorCounts;
 pub use notices::NoticeTexts;
 pub use pages::PagesError;
 pub use probe::{Probes, Sighting};
@@ -87,6 +88,11 @@ impl Web {
     /// What the web counts.
     pub fn metrics(&self) -> Metrics {
         self.counts.metrics.clone()
+    }
+
+    /// Of it, what its listener counts.
+    pub fn door_counts(&self) -> DoorCounts {
+        self.counts.door.clone()
     }
 
     fn pages(&self) -> Arc<Pages> {

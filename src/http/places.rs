@@ -20,6 +20,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::metrics::Counter;
+
 /// How long a connection may keep us waiting whatever happens: a request takes its time on the way here.
 const GRACE: Duration = Duration::from_millis(250);
 /// While no connection can be ended: how long until it is looked again.
@@ -29,6 +31,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Places {
     number: usize,
+    made_room: Counter,
     free: Arc<Semaphore>,
     opened: Instant,
     taken: Mutex<Taken>,
@@ -58,10 +61,11 @@ const UNREAD: u64 = u64::MAX;
 const WORKING: u64 = u64::MAX - 1;
 
 impl Places {
-    pub(super) fn new(number: usize) -> Arc<Self> {
+    pub(super) fn new(number: usize, made_room: Counter) -> Arc<Self> {
         let number = number.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
             number,
+            made_room,
             free: Arc::new(Semaphore::new(number)),
             opened: Instant::now(),
             taken: Mutex::default(),
@@ -122,6 +126,7 @@ impl Places {
         };
         if now.saturating_sub(since) >= grace && still().is_ok() {
             tracing::debug!("all places are taken: the connection that waited longest is ended");
+            self.made_room.inc();
             place.leave.notify_one();
         }
     }
@@ -275,6 +280,7 @@ impl Body for Arriving {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::DoorCounts;
 
     fn newcomer(places: &Arc<Places>) -> tokio::task::JoinHandle<Arc<Place>> {
         let places = Arc::clone(places);
@@ -289,7 +295,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_kept_us_waiting_longest_makes_room() {
-        let places = Places::new(3);
+        let places = Places::new(3, DoorCounts::default().connections);
         let (first, second, third) = (
             places.take().await,
             places.take().await,
@@ -307,6 +313,7 @@ mod tests {
         assert!(begun.elapsed() >= GRACE, "its request may be on the way");
         drop(second);
         let newcomer = newcomer.await.unwrap();
+        assert_eq!(places.made_room.get(), 1);
         assert!(stays(&first).await && stays(&third).await);
         drop((first, third, newcomer));
         places.all_free().await;
@@ -315,7 +322,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_is_sent_away_while_we_work_for_them_or_have_not_read_what_they_sent() {
-        let places = Places::new(1);
+        let places = Places::new(1, DoorCounts::default().connections);
         let place = places.take().await;
         let newcomer = newcomer(&places);
         assert!(stays(&place).await, "nothing was read yet");

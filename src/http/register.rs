@@ -29,7 +29,7 @@ pub(super) async fn post(
     let content = metadata(&web, &headers, content).await?;
     let from = address_to_brake(&web, peer, &headers);
     let registered = web.provider.register(&content, bearer(&headers), from);
-    Ok(match registered {
+    Ok(match registered.await {
         Ok(registered) => json_answer(StatusCode::CREATED, &registered),
         Err(error) => refusal(error),
     })

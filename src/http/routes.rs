@@ -129,7 +129,7 @@ async fn within_length(web: &Web, request: Request, next: Next) -> Response {
         .path_and_query()
         .map_or(0, |text| text.as_str().len());
     if length > MAX_URI {
-        web.counts.uri_length.inc();
+        web.counts.door.uri_length.inc();
         return Refused::new(
             StatusCode::URI_TOO_LONG,
             format!("the address is longer than {MAX_URI} bytes"),

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::Service as _;
 
+use super::counts::DoorCounts;
 use super::explained::Explained;
 use super::places::{Arriving, Place, Places, Seated};
 use super::request::Peer;
@@ -24,13 +25,15 @@ use super::request::Peer;
 /// How long requests under way have to end after the listener was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// What a listener allows.
-#[derive(Clone, Copy, Debug)]
+/// What a listener allows, and counts.
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Connections at once. Whoever has kept us waiting longest makes room for one more.
     pub max_connections: usize,
     /// How long a request's head may take to arrive, and how long a client may read nothing of an answer.
     pub head_timeout: Duration,
+    /// How often that was not enough for somebody.
+    pub counts: DoorCounts,
 }
 
 /// Serves `router` on `listener` until `stop` turns true; then lets requests under way end.
@@ -46,7 +49,7 @@ pub async fn serve(
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(64 * 1024);
     let graceful = GracefulShutdown::new();
-    let places = Places::new(limits.max_connections);
+    let places = Places::new(limits.max_connections, limits.counts.connections.clone());
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
@@ -85,14 +88,22 @@ pub async fn serve(
             }
         });
         let connection = graceful.watch(builder.serve_connection(
-            TokioIo::new(Explained::new(stream, limits.head_timeout)),
+            TokioIo::new(Explained::new(
+                stream,
+                limits.head_timeout,
+                limits.counts.clone(),
+            )),
             service,
         ));
+        let head_timeout = limits.counts.head_timeout.clone();
         tokio::spawn(async move {
             // The connection goes first: what has been answered is written before it is ended.
             tokio::select! {
                 biased;
                 ended = connection => if let Err(error) = ended {
+                    if error.is_timeout() {
+                        head_timeout.inc();
+                    }
                     tracing::debug!(%error, "a connection ended badly");
                 },
                 () = connections_place.asked_to_leave() => {}
@@ -160,6 +171,7 @@ mod tests {
         let limits = Limits {
             max_connections: 10,
             head_timeout: Duration::from_secs(10),
+            counts: DoorCounts::default(),
         };
         let (_stop, stopped) = watch::channel(false);
         tokio::spawn(serve(

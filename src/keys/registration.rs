@@ -25,8 +25,23 @@ pub fn sign<T: Serialize>(
     algorithm: RegistrationAlgorithm,
     claims: &T,
 ) -> Result<String, KeyError> {
+    sign_typed("JWT", key, algorithm, claims)
+}
+
+/// The same with a `typ` in the header that says what it is (RFC 8725 §3.11).
+///
+/// # Errors
+/// See [`sign`].
+pub fn sign_typed<T: Serialize>(
+    typ: &str,
+    key: &Secret,
+    algorithm: RegistrationAlgorithm,
+    claims: &T,
+) -> Result<String, KeyError> {
     let key = EncodingKey::from_secret(key.expose().as_bytes());
-    jsonwebtoken::encode(&Header::new(jws(algorithm)), claims, &key)
+    let mut header = Header::new(jws(algorithm));
+    header.typ = Some(typ.to_owned());
+    jsonwebtoken::encode(&header, claims, &key)
         .map_err(|error| KeyError::Unusable(error.to_string()))
 }
 

@@ -181,6 +181,12 @@ pub struct ClientMetadata {
     /// Where people may go once they have logged out (RP-Initiated Logout §3.1), compared as text.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told that somebody has logged out (Back-Channel Logout §2.2).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub backchannel_logout_uri: Option<Url>,
+    /// Whether it must be told which session has ended; it always is.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub backchannel_logout_session_required: bool,
     /// How it proves itself at the token endpoint.
     pub token_endpoint_auth_method: AuthMethod,
     /// The grants it will use.
@@ -251,11 +257,13 @@ impl ClientMetadata {
     /// Whose clients know a person by the same `sub`, for one that wants it pairwise: a host
     /// (OIDC Core §8.1).
     pub fn sector(&self) -> Option<String> {
-        let first = match self.subject_type {
-            SubjectType::Public => None,
-            SubjectType::Pairwise => self.redirect_uris.first(),
+        if self.subject_type == SubjectType::Public {
+            return None;
+        }
+        let url = match &self.sector_identifier_uri {
+            Some(url) => url.clone(),
+            None => Url::parse(self.redirect_uris.first()?).ok()?,
         };
-        let url = Url::parse(first?).ok()?;
         url.host_str().map(str::to_owned)
     }
 

@@ -423,7 +423,7 @@ fn check_redirect_uri(params: &Params, client: &Client) -> Result<AnswerTo, Oaut
         kind,
         response_mode,
         state: params.get("state").map(str::to_owned),
-        is_silent: params.get("prompt") == Some("none"),
+        is_silent: params.get("prompt").is_some_and(|it| it.trim() == "none"),
     })
 }
 

@@ -42,12 +42,13 @@ pub struct BearerSuccess {
     pub expires_at: Timestamp,
 }
 
-/// A parsed message.
+/// What a client's message says (RFC 7628 §3.1).
 #[derive(Debug, PartialEq, Eq)]
-struct BearerMessage {
-    authzid: Option<String>,
+pub struct BearerMessage {
+    /// Whom it wants to be, unescaped; `None` for whoever the token is for.
+    pub authzid: Option<String>,
     /// `None` where the client shows no token, to learn where one can be had (XEP-0493 §4.1).
-    token: Option<String>,
+    pub token: Option<String>,
 }
 
 impl Provider {
@@ -65,7 +66,7 @@ impl Provider {
     }
 
     async fn judge(&self, host: &DomainRef, message: &[u8], from: Option<IpAddr>) -> BearerAnswer {
-        let Some(BearerMessage { authzid, token }) = parse(message) else {
+        let Some(BearerMessage { authzid, token }) = BearerMessage::parse(message) else {
             return BearerAnswer::Malformed;
         };
         let Some(token) = token else {
@@ -116,42 +117,45 @@ fn opens(access: &Access, host: &DomainRef, authzid: Option<&str>) -> bool {
     same_host && same_user && access.jkt.is_none()
 }
 
-/// RFC 7628 §3.1: `gs2-header kvsep *kvpair kvsep`. Taken as clients send it: keys in any order and
-/// unknown ones passed over, the last separator may be missing.
-fn parse(message: &[u8]) -> Option<BearerMessage> {
-    if message.len() > MAX_MESSAGE {
-        return None;
-    }
-    let message = std::str::from_utf8(message).ok()?;
-    if message.is_empty() {
-        return Some(BearerMessage {
-            authzid: None,
-            token: None,
-        });
-    }
-    let (header, rest) = message.split_once('\x01')?;
-    let authzid = parse_gs2_header(header)?;
-    let mut credentials = None;
-    for pair in rest.split('\x01').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=')?;
-        // RFC 7628 §3.1: key = 1*(ALPHA)
-        if key.is_empty() || !key.bytes().all(|b| b.is_ascii_alphabetic()) {
+impl BearerMessage {
+    /// RFC 7628 §3.1: `gs2-header kvsep *kvpair kvsep`; `None` where it is no such thing. Taken as clients send it: keys in any order and
+    /// unknown ones passed over, the last separator may be missing.
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        if message.len() > MAX_MESSAGE {
             return None;
         }
-        if key == "auth" && credentials.replace(value).is_some() {
-            return None;
+        let message = std::str::from_utf8(message).ok()?;
+        if message.is_empty() {
+            return Some(Self {
+                authzid: None,
+                token: None,
+            });
         }
+        let (header, rest) = message.split_once('\x01')?;
+        let authzid = parse_gs2_header(header)?;
+        let mut credentials = None;
+        for pair in rest.split('\x01').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=')?;
+            // RFC 7628 §3.1: key = 1*(ALPHA)
+            if key.is_empty() || !key.bytes().all(|b| b.is_ascii_alphabetic()) {
+                return None;
+            }
+            if key == "auth" && credentials.replace(value).is_some() {
+                return None;
+            }
+        }
+        let token = credentials
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+            .and_then(|value| {
+                let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+                // RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter
+                let token = token.trim();
+                (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+                    .then(|| token.to_owned())
+            });
+        Some(Self { authzid, token })
     }
-    let token = credentials
-        .map(str::trim)
-        .filter(|value| !value.is_empty())
-        .and_then(|value| {
-            let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-            // RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter
-            let token = token.trim();
-            (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
-        });
-    Some(BearerMessage { authzid, token })
 }
 
 /// RFC 5801 §4: `("n" / "y") "," ["a=" saslname] ","`. Channel binding (`p=`) is none of
@@ -216,7 +220,7 @@ mod tests {
             ),
             ("n,,\x01auth=Bearer t\x01", message(None, Some("t"))),
         ] {
-            assert_eq!(parse(sent.as_bytes()), expected, "{sent:?}");
+            assert_eq!(BearerMessage::parse(sent.as_bytes()), expected, "{sent:?}");
         }
     }
 
@@ -229,7 +233,11 @@ mod tests {
             "n,,\x01\x01",
             "n,,\x01auth=Basic eA==\x01\x01",
         ] {
-            assert_eq!(parse(sent.as_bytes()), message(None, None), "{sent:?}");
+            assert_eq!(
+                BearerMessage::parse(sent.as_bytes()),
+                message(None, None),
+                "{sent:?}"
+            );
         }
     }
 
@@ -249,9 +257,12 @@ mod tests {
             "\0alice\0secret",
             "n,a=a,b,\x01\x01",
         ] {
-            assert_eq!(parse(sent.as_bytes()), None, "{sent:?}");
+            assert_eq!(BearerMessage::parse(sent.as_bytes()), None, "{sent:?}");
         }
-        assert_eq!(parse(b"n,,\x01auth=Bearer \xff\x01\x01"), None);
-        assert_eq!(parse(&vec![b'n'; MAX_MESSAGE + 1]), None);
+        assert_eq!(
+            BearerMessage::parse(b"n,,\x01auth=Bearer \xff\x01\x01"),
+            None
+        );
+        assert_eq!(BearerMessage::parse(&vec![b'n'; MAX_MESSAGE + 1]), None);
     }
 }

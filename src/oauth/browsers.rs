@@ -56,6 +56,7 @@ impl Provider {
             return Ok(false);
         };
         self.store.end_session(hash).await?;
+        self.logouts.look();
         tracing::info!(%account, "a browser was logged out");
         Ok(true)
     }
@@ -70,6 +71,7 @@ impl Provider {
         but: Option<&TokenHash>,
     ) -> Result<usize, StoreError> {
         let count = self.store.end_sessions(account, but).await?;
+        self.logouts.look();
         tracing::info!(%account, count, "browsers were logged out");
         Ok(count)
     }

@@ -8,6 +8,8 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::metrics::Counter;
+
 const SHARDS: usize = 4096;
 
 /// The epoch of a key's shard, taken before the store is read.
@@ -57,15 +59,17 @@ pub(crate) struct EpochCache<K, V> {
     epochs: Epochs,
     entries: papaya::HashMap<K, Entry<V>, RandomState>,
     capacity: usize,
+    made_room: Counter,
     sweeping: AtomicBool,
 }
 
 impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, made_room: Counter) -> Self {
         Self {
             epochs: Epochs::default(),
             entries: papaya::HashMap::new(),
             capacity: capacity.max(1),
+            made_room,
             sweeping: AtomicBool::new(false),
         }
     }
@@ -119,6 +123,7 @@ impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
             return;
         }
         let entries = self.entries.pin();
+        let before = entries.len();
         entries.retain(|_, entry| entry.touched.swap(false, Ordering::Relaxed));
         let keep = self.capacity - self.capacity / 4;
         let surplus: Vec<K> = entries
@@ -129,6 +134,8 @@ impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
         for key in surplus {
             entries.remove(&key);
         }
+        let gone = before.saturating_sub(entries.len());
+        self.made_room.inc_by(u64::try_from(gone).unwrap_or(0));
         self.sweeping.store(false, Ordering::Release);
     }
 }
@@ -136,10 +143,15 @@ impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metrics;
+
+    fn counter() -> Counter {
+        Metrics::default().limit("cached_tokens")
+    }
 
     #[test]
     fn what_was_read_before_an_invalidation_is_never_answered_after_it() {
-        let cache = EpochCache::<u32, &str>::new(10);
+        let cache = EpochCache::<u32, &str>::new(10, counter());
         let before = cache.epoch(&1);
         cache.invalidate(&1);
         cache.insert(1, before, Arc::new("stale"));
@@ -154,12 +166,14 @@ mod tests {
 
     #[test]
     fn it_never_grows_past_its_capacity_and_keeps_what_is_asked_for() {
-        let cache = EpochCache::<u32, u32>::new(100);
+        let cache = EpochCache::<u32, u32>::new(100, counter());
         cache.insert(0, cache.epoch(&0), Arc::new(0));
         for key in 1..1000 {
             assert!(cache.get(&0).is_some(), "the hot entry was swept at {key}");
             cache.insert(key, cache.epoch(&key), Arc::new(key));
             assert!(cache.entries.len() <= 100);
         }
+        let gone = 1000 - u64::try_from(cache.entries.len()).unwrap();
+        assert_eq!(cache.made_room.get(), gone);
     }
 }

@@ -78,7 +78,8 @@ pub(super) struct Known {
     secret: Option<Secret>,
 }
 
-/// The clients of the configuration. What is said of them is checked like a registration.
+/// The clients of the configuration. What is said of them is checked like a registration; but for their
+/// sector, the operator's word is enough.
 pub(super) fn configured(
     config: &Config,
 ) -> Result<HashMap<ClientId, Arc<Known>>, FoundationError> {
@@ -93,6 +94,7 @@ pub(super) fn configured(
             body.as_bytes(),
             &config.flows,
             &config.tokens.id_token_algorithms,
+            config.fetch.allow_private,
         )
         .map_err(|error| wrong(&error.description))?;
         match (metadata.has_secret(), &written.client_secret) {
@@ -330,9 +332,19 @@ impl Provider {
                 "iss and sub of the client_assertion must be the client_id",
             ));
         }
+        // the issuer (RFC 7523bis), or an endpoint where clients prove themselves
         let http = &self.config.http;
-        let (token, par) = (http.url_of(path::TOKEN), http.url_of(path::PAR));
-        if !client::is_for(&claims, &[http.issuer(), &token, &par]) {
+        let endpoints = [
+            path::TOKEN,
+            path::PAR,
+            path::REVOKE,
+            path::INTROSPECT,
+            path::DEVICE,
+        ];
+        let mut names = endpoints.map(|endpoint| http.url_of(endpoint)).to_vec();
+        names.push(http.issuer().to_owned());
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        if !client::is_for(&claims, &names) {
             return Err(wrong("aud of the client_assertion must be the issuer"));
         }
         let now = self.now();
@@ -344,7 +356,8 @@ impl Provider {
         let jti = jti.ok_or_else(|| wrong("jti is missing from the client_assertion"))?;
         match self
             .seen_assertions
-            .is_first(client.id.as_str(), jti, until, now)?
+            .is_first(client.id.as_str(), jti, until, now)
+            .inspect_err(|_| self.counts.signed_messages.inc())?
         {
             true => Ok(()),
             false => Err(wrong(

@@ -314,6 +314,7 @@ impl Provider {
         }
         let whose = (account.clone(), request.client.id.clone());
         if self.unasked_of_account.take(&whose, self.now()).is_err() {
+            self.counts.unasked_per_account.inc();
             return Ok(None);
         }
         let answer = self
@@ -389,6 +390,12 @@ impl Provider {
             expires_at: now + self.config.tokens.authorization_code_ttl,
         };
         let hash = TokenHash::of(&code);
+        if !self
+            .remember_sign_in(&request.client, &record.grant_id, &record.scopes, current)
+            .await?
+        {
+            return Ok(None);
+        }
         if !self.store.save_code(&hash, &record, &current.hash).await? {
             return Ok(None);
         }

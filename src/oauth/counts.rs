@@ -14,6 +14,7 @@ pub(super) struct Counts {
     pub(super) password_grants: PasswordLogins,
     pub(super) bearer_logins: BearerLogins,
     tokens: Vec<(GrantType, Counter)>,
+    pub(super) logouts: Logouts,
     pub(super) code_reuse: Counter,
     pub(super) refresh_token_reuse: Counter,
     pub(super) password_tries_per_account: Counter,
@@ -26,6 +27,10 @@ pub(super) struct Counts {
     pub(super) devices_waiting: Counter,
     pub(super) pushes_per_address: Counter,
     pub(super) pushes_waiting: Counter,
+    pub(super) unasked_per_account: Counter,
+    pub(super) signed_messages: Counter,
+    pub(super) cached_tokens: Counter,
+    pub(super) cached_clients: Counter,
     pub(super) user_codes_per_account: Counter,
     pub(super) user_codes_per_address: Counter,
 }
@@ -53,6 +58,15 @@ pub(super) struct BearerLogins {
     challenge: Counter,
     malformed: Counter,
     unavailable: Counter,
+}
+
+/// What came of telling clients that somebody has logged out.
+#[derive(Debug)]
+pub(super) struct Logouts {
+    pub(super) delivered: Counter,
+    pub(super) refused: Counter,
+    pub(super) failed: Counter,
+    pub(super) given_up: Counter,
 }
 
 impl Counts {
@@ -84,6 +98,10 @@ impl Counts {
             let help = "Used codes and refresh tokens that were shown again.";
             metrics.counter("reuse_total", help, &[("of", of)])
         };
+        let logout = |result| {
+            let help = "Tries to tell a client that somebody has logged out.";
+            metrics.counter("backchannel_logouts_total", help, &[("result", result)])
+        };
         Self {
             token_cache: Cache {
                 hits: cache("hit"),
@@ -98,6 +116,12 @@ impl Counts {
                 unavailable: login("oauthbearer", "unavailable"),
             },
             tokens: grant_types.iter().map(tokens).collect(),
+            logouts: Logouts {
+                delivered: logout("delivered"),
+                refused: logout("refused"),
+                failed: logout("failed"),
+                given_up: logout("given_up"),
+            },
             code_reuse: reuse("code"),
             refresh_token_reuse: reuse("refresh_token"),
             password_tries_per_account: metrics.limit("password_tries_per_account"),
@@ -110,6 +134,10 @@ impl Counts {
             devices_waiting: metrics.limit("devices_waiting"),
             pushes_per_address: metrics.limit("pushes_per_address"),
             pushes_waiting: metrics.limit("pushes_waiting"),
+            unasked_per_account: metrics.limit("unasked_per_account"),
+            signed_messages: metrics.limit("signed_messages"),
+            cached_tokens: metrics.limit("cached_tokens"),
+            cached_clients: metrics.limit("cached_clients"),
             user_codes_per_account: metrics.limit("user_codes_per_account"),
             user_codes_per_address: metrics.limit("user_codes_per_address"),
             metrics,

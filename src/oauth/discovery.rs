@@ -57,6 +57,7 @@ fn claims_supported() -> Vec<&'static str> {
         "auth_time",
         "nonce",
         "at_hash",
+        "sid",
         "acr",
         "amr",
     ];
@@ -125,6 +126,9 @@ impl Provider {
             "introspection_endpoint": http.url_of(path::INTROSPECT),
             // RP-Initiated Logout §2.1
             "end_session_endpoint": http.url_of(path::LOGOUT),
+            // Back-Channel Logout §2.1
+            "backchannel_logout_supported": true,
+            "backchannel_logout_session_supported": true,
             "scopes_supported": scopes_supported,
             "response_types_supported": response_types,
             "response_modes_supported": ["query", "fragment", "form_post"],

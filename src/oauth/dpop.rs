@@ -136,7 +136,8 @@ impl Provider {
         let Proved { jkt, jti, until } = proved;
         match self
             .seen_proofs
-            .is_first(jkt.as_str(), jti, *until, self.now())?
+            .is_first(jkt.as_str(), jti, *until, self.now())
+            .inspect_err(|_| self.counts.signed_messages.inc())?
         {
             true => Ok(jkt.clone()),
             false => Err(invalid_proof(

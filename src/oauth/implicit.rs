@@ -40,6 +40,13 @@ impl Provider {
             )
         };
         let response = request.response_type;
+        if response.has_id_token()
+            && !self
+                .remember_sign_in(client, &grant.id, &scopes, current)
+                .await?
+        {
+            return Ok(None);
+        }
         let pair = match response.has_token() {
             true => {
                 let caller = Caller::at(from);

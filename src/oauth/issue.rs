@@ -42,6 +42,9 @@ struct IdTokenClaims<'a> {
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_hash: Option<String>,
+    /// Back-Channel Logout §2.1: for clients that want to hear of the end of the browser session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
     /// These two, too, where they have not.
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
@@ -118,8 +121,7 @@ impl Provider {
                 .contains(&GrantType::RefreshToken)
     }
 
-    /// The id_token that goes with an access token, where `openid` was granted. It is signed as the
-    /// client registered for; with RS256 where the operator has switched that off since.
+    /// The id_token that goes with an access token, where `openid` was granted.
     pub(super) async fn id_token(
         &self,
         client: &Client,
@@ -152,10 +154,6 @@ impl Provider {
     ) -> Result<String, OauthError> {
         let open = claims_open_to(&client.metadata, scopes);
         let told = open.intersection(&grant.id_token_claims);
-        let registered = client.metadata.id_token_signed_response_alg;
-        let algorithm = registered
-            .filter(|algorithm| self.config.tokens.id_token_algorithms.contains(algorithm))
-            .unwrap_or_default();
         let claims = IdTokenClaims {
             iss: self.config.http.issuer(),
             sub: self.subject_for(&client.metadata, &grant.account),
@@ -164,18 +162,42 @@ impl Provider {
             exp: issued_at + ID_TOKEN_TTL,
             auth_time: grant.auth_time,
             nonce: grant.nonce.as_deref(),
-            at_hash: access_token.map(|token| at_hash(algorithm, token)),
+            at_hash: access_token.map(|token| at_hash(self.algorithm_for(client), token)),
+            sid: self.sid(client, &grant.id).await?,
             acr: grant.auth_time.map(|_| ACR),
             amr: grant.auth_time.map(|_| AMR),
             about: self.claims_of(&grant.account, &told).await,
         };
+        self.sign_for(client, "JWT", &claims).await
+    }
+
+    /// How something for a client is signed: as it registered for; with RS256 where the operator has
+    /// switched that off since.
+    fn algorithm_for(&self, client: &Client) -> SigningAlgorithm {
+        let registered = client.metadata.id_token_signed_response_alg;
+        registered
+            .filter(|algorithm| self.config.tokens.id_token_algorithms.contains(algorithm))
+            .unwrap_or_default()
+    }
+
+    /// Signs something of the type `typ` for a client.
+    pub(super) async fn sign_for<T: Serialize + Sync>(
+        &self,
+        client: &Client,
+        typ: &str,
+        claims: &T,
+    ) -> Result<String, OauthError> {
+        let algorithm = self.algorithm_for(client);
         let signed = match (algorithm, self.client_secret(&client.id)) {
             // OIDC Core §10.1: the key is the octets of the client_secret
             (SigningAlgorithm::HS256, Some(secret)) if client.metadata.has_secret() => {
-                registration::sign(&secret, RegistrationAlgorithm::HS256, &claims)
+                registration::sign_typed(typ, &secret, RegistrationAlgorithm::HS256, claims)
             }
-            (SigningAlgorithm::HS256, _) => self.keys.sign(SigningAlgorithm::RS256, &claims).await,
-            (algorithm, _) => self.keys.sign(algorithm, &claims).await,
+            (SigningAlgorithm::HS256, _) => {
+                let algorithm = SigningAlgorithm::RS256;
+                self.keys.sign_typed(typ, algorithm, claims).await
+            }
+            (algorithm, _) => self.keys.sign_typed(typ, algorithm, claims).await,
         };
         Ok(signed?)
     }

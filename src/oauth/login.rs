@@ -233,7 +233,21 @@ impl Provider {
     /// # Errors
     /// The store could not be written.
     pub async fn log_out(&self, cookie: &str) -> Result<(), StoreError> {
-        self.store.end_session(&TokenHash::of(cookie)).await
+        self.store.end_session(&TokenHash::of(cookie)).await?;
+        self.logouts.look();
+        Ok(())
+    }
+
+    /// Ends the session that the cookie `old` names, in whose browser somebody has just begun the one that
+    /// `new` names. The same person has not logged out: what clients were given goes on with the new one.
+    ///
+    /// # Errors
+    /// The store could not be written.
+    pub async fn take_over_session(&self, old: &str, new: &Secret) -> Result<(), StoreError> {
+        let (old, new) = (TokenHash::of(old), TokenHash::of(new.expose()));
+        self.store.succeed_session(&old, &new).await?;
+        self.logouts.look();
+        Ok(())
     }
 
     /// The account that a person means: a bare JID of a served host, or a localpart where only one

@@ -1,11 +1,13 @@
 //! Client metadata (RFC 7591 §2, OIDC Registration §2): every field checked, and the answer names the one
 //! that is wrong. What is in a `client_id` or in the store went through here.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::redirect_uri::{OUT_OF_BAND, check_registrable};
+use super::redirect_uri::{OUT_OF_BAND, RedirectKind, check_registrable, classify};
 use super::{ErrorCode, OauthError};
 use crate::config::Flows;
 use crate::keys::client;
@@ -49,7 +51,8 @@ struct Requested {
     request_object_encryption_enc: Option<Value>,
     require_signed_request_object: Option<Value>,
     tls_client_certificate_bound_access_tokens: Option<Value>,
-    backchannel_logout_uri: Option<Value>,
+    backchannel_logout_uri: Option<String>,
+    backchannel_logout_session_required: Option<bool>,
     contacts: Option<Vec<String>>,
     software_id: Option<String>,
     software_version: Option<String>,
@@ -59,11 +62,13 @@ pub(super) fn invalid(description: impl AsRef<str>) -> OauthError {
     OauthError::new(ErrorCode::InvalidClientMetadata, description)
 }
 
-/// Checks every field, so that whatever is in a `client_id` was checked once.
+/// Checks every field, so that whatever is in a `client_id` was checked once. What has to be fetched for it
+/// is for the caller to look at; `private_fetches` says whether that may be at addresses that are not public.
 pub(super) fn check_metadata(
     body: &[u8],
     flows: &Flows,
     offered: &[SigningAlgorithm],
+    private_fetches: bool,
 ) -> Result<ClientMetadata, OauthError> {
     let requested: Requested = serde_json::from_slice(body)
         .map_err(|error| invalid(format!("the body is not client metadata in JSON: {error}")))?;
@@ -100,6 +105,11 @@ pub(super) fn check_metadata(
         application_type,
         client_uri.as_ref(),
     )?;
+    let backchannel_logout_uri = check_backchannel_logout_uri(
+        requested.backchannel_logout_uri.as_deref(),
+        client_uri.as_ref(),
+        private_fetches,
+    )?;
     let metadata = ClientMetadata {
         client_name: check_name(requested.client_name.as_deref(), client_uri.as_ref())?,
         redirect_uris: match (requested.redirect_uris, response_types.is_empty()) {
@@ -111,6 +121,10 @@ pub(super) fn check_metadata(
                 client_uri.as_ref(),
             )?,
         },
+        backchannel_logout_uri,
+        backchannel_logout_session_required: requested
+            .backchannel_logout_session_required
+            .unwrap_or(false),
         token_endpoint_auth_method: auth_method,
         grant_types,
         response_types,
@@ -211,7 +225,6 @@ fn check_not_supported(requested: &Requested) -> Result<(), OauthError> {
             "tls_client_certificate_bound_access_tokens",
             &requested.tls_client_certificate_bound_access_tokens,
         ),
-        ("backchannel_logout_uri", &requested.backchannel_logout_uri),
     ] {
         if is_asked(value) {
             return Err(invalid(format!("{field} is not supported: leave it out")));
@@ -228,39 +241,38 @@ fn check_subject_type(name: Option<&str>) -> Result<SubjectType, OauthError> {
     }
 }
 
-/// OIDC Core §8.1: a sector is a host that has all redirect URIs, or that lists them in a document. That
-/// document is not fetched, so it can say no more than the redirect URIs do.
+/// OIDC Core §8.1: a sector is a host that has all redirect URIs, or that lists them in a document, which
+/// the caller fetches.
 fn check_sector(metadata: &ClientMetadata) -> Result<(), OauthError> {
+    if metadata.subject_type == SubjectType::Public {
+        return Ok(());
+    }
     let host = |uri: &String| {
-        let url = Url::parse(uri).ok().filter(|url| url.scheme() == "https");
-        url.and_then(|url| url.host_str().map(str::to_owned))
+        let url = Url::parse(uri).ok().filter(|url| url.scheme() == "https")?;
+        url.host_str().map(str::to_owned)
     };
-    let mut hosts: Vec<_> = metadata.redirect_uris.iter().map(host).collect();
-    hosts.dedup();
-    let one = match hosts.as_slice() {
-        [Some(one)] => Some(one.as_str()),
-        _ => None,
-    };
-    if metadata.subject_type == SubjectType::Pairwise && one.is_none() {
-        return Err(invalid(
-            "subject_type pairwise needs redirect_uris that are https and all on one host",
-        ));
+    let hosts: Option<BTreeSet<_>> = metadata.redirect_uris.iter().map(host).collect();
+    match hosts.map(|hosts| hosts.len()) {
+        None | Some(0) => {
+            return Err(invalid(
+                "subject_type pairwise needs redirect_uris that are https",
+            ));
+        }
+        Some(2..) if metadata.sector_identifier_uri.is_none() => {
+            return Err(invalid(
+                "subject_type pairwise with redirect_uris on several hosts needs a sector_identifier_uri",
+            ));
+        }
+        Some(_) => {}
     }
     // where nothing is sent to that host, nothing shows that it is the client's
     let unproved = [GrantType::DeviceCode, GrantType::Password];
-    let unproved = unproved.into_iter().find(|grant| metadata.may_use(*grant));
-    if let (SubjectType::Pairwise, Some(grant)) = (metadata.subject_type, unproved) {
-        return Err(invalid(format!(
+    match unproved.into_iter().find(|grant| metadata.may_use(*grant)) {
+        Some(grant) => Err(invalid(format!(
             "subject_type pairwise is not for grant_types with {}",
             grant.as_str()
-        )));
-    }
-    let named = metadata.sector_identifier_uri.as_ref();
-    match named.map(|url| url.host_str()) {
-        Some(named) if named != one => Err(invalid(
-            "sector_identifier_uri must be on the one host of all redirect_uris: it is not fetched here",
-        )),
-        _ => Ok(()),
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -356,6 +368,28 @@ fn check_post_logout_redirect_uris(
         checked.map_err(|why| invalid(format!("post_logout_redirect_uris: {} {why}", cut(uri))))?;
     }
     Ok(uris)
+}
+
+/// Back-Channel Logout §2.2: https, on the client's own host like the rest of it; http on loopback alone, for
+/// a website behind the same proxy, where the operator lets us go there.
+fn check_backchannel_logout_uri(
+    uri: Option<&str>,
+    client_uri: Option<&Url>,
+    private_fetches: bool,
+) -> Result<Option<Url>, OauthError> {
+    let Some(uri) = uri.filter(|uri| !uri.is_empty()) else {
+        return Ok(None);
+    };
+    let checked = match classify(uri) {
+        Ok(RedirectKind::Loopback) if private_fetches => Ok(()),
+        Ok(_) => check_registrable(uri, ApplicationType::Web, client_uri)
+            .map_err(|_| "must be https, on the host of client_uri"),
+        Err(why) => Err(why),
+    };
+    checked
+        .and_then(|()| Url::parse(uri).map_err(|_| "is not an absolute URI"))
+        .map(Some)
+        .map_err(|why| invalid(format!("backchannel_logout_uri: {} {why}", cut(uri))))
 }
 
 /// Neither a space nor one of those that are shown as nothing (Default_Ignorable_Code_Point, and the
@@ -548,6 +582,12 @@ pub(super) fn schema(offered: &[SigningAlgorithm]) -> Value {
                 "maxItems": 20,
                 "items": { "type": "string", "format": "uri", "maxLength": 2000 },
             },
+            "backchannel_logout_uri": {
+                "type": "string",
+                "format": "uri",
+                "maxLength": 2000,
+            },
+            "backchannel_logout_session_required": { "type": "boolean", "default": false },
             "jwks": {
                 "type": "object",
                 "required": ["keys"],
@@ -596,6 +636,7 @@ mod tests {
             body.to_string().as_bytes(),
             &flows(),
             &SigningAlgorithm::ALL,
+            false,
         )
     }
 
@@ -654,10 +695,6 @@ mod tests {
             ("subject_type", json!("private")),
             ("sector_identifier_uri", json!("http://app.example/s.json")),
             (
-                "sector_identifier_uri",
-                json!("https://other.example/s.json"),
-            ),
-            (
                 "post_logout_redirect_uris",
                 json!(vec!["https://app.example/"; 21]),
             ),
@@ -670,6 +707,14 @@ mod tests {
                 "post_logout_redirect_uris",
                 json!(["urn:ietf:wg:oauth:2.0:oob"]),
             ),
+            ("backchannel_logout_uri", json!("http://app.example/out")),
+            ("backchannel_logout_uri", json!("http://127.0.0.1/out")),
+            ("backchannel_logout_uri", json!("https://other.example/out")),
+            ("backchannel_logout_uri", json!("https://app.example/out#x")),
+            ("backchannel_logout_uri", json!("com.example.app:/out")),
+            ("backchannel_logout_uri", json!("urn:ietf:wg:oauth:2.0:oob")),
+            ("backchannel_logout_uri", json!("https://u@app.example/out")),
+            ("backchannel_logout_session_required", json!("yes")),
             ("jwks", json!([])),
             ("jwks", json!({ "keys": [] })),
             (
@@ -721,6 +766,30 @@ mod tests {
     }
 
     #[test]
+    fn logouts_are_told_on_loopback_without_https_only_where_the_operator_lets_us_go_there() {
+        let body = |uri: &str| {
+            json!({
+                "client_name": "Test",
+                "redirect_uris": ["https://app.example/cb"],
+                "backchannel_logout_uri": uri,
+            })
+        };
+        let offered = SigningAlgorithm::ALL;
+        for (uri, private_fetches, is_good) in [
+            ("http://127.0.0.1:8080/out", false, false),
+            ("http://127.0.0.1:8080/out", true, true),
+            ("http://[::1]/out", true, true),
+            ("http://10.0.0.1/out", true, false),
+            ("http://app.example/out", true, false),
+            ("https://app.example/out?x=1", false, true),
+        ] {
+            let body = body(uri).to_string();
+            let said = check_metadata(body.as_bytes(), &flows(), &offered, private_fetches);
+            assert_eq!(said.is_ok(), is_good, "{uri}");
+        }
+    }
+
+    #[test]
     fn names_in_any_script_are_names() {
         for name in ["a", "\u{5d0}", "\u{1f98a}", "\u{645}\u{200c}\u{6cc}"] {
             assert!(check(&json!({ "client_name": name })).is_ok(), "{name}");
@@ -728,26 +797,31 @@ mod tests {
     }
 
     #[test]
-    fn a_pairwise_client_is_on_one_host_which_is_its_sector() {
-        let pairwise = |uris: &[&str]| {
+    fn a_pairwise_client_is_on_one_host_which_is_its_sector_or_names_one() {
+        let pairwise = |sector: Option<&str>, uris: &[&str]| {
             check(&json!({
                 "subject_type": "pairwise",
                 "client_uri": null,
                 "application_type": "native",
-                "sector_identifier_uri": "https://app.example/sector.json",
+                "sector_identifier_uri": sector,
                 "redirect_uris": uris,
             }))
         };
         let one = "https://APP.example:8443/cb";
-        let good = pairwise(&[one, "https://app.example/other"]).unwrap();
-        assert_eq!(good.sector().as_deref(), Some("app.example"));
-        for other in [
-            "https://other.example/cb",
-            "com.example.app:/cb",
-            "http://127.0.0.1/cb",
-        ] {
-            assert!(pairwise(&[one, other]).is_err(), "{other}");
-            assert!(pairwise(&[other]).is_err(), "{other}");
+        let other = "https://other.example/cb";
+        let sector = |metadata: Result<ClientMetadata, OauthError>| metadata.unwrap().sector();
+        let on_one_host = pairwise(None, &[one, "https://app.example/other"]);
+        assert_eq!(sector(on_one_host).as_deref(), Some("app.example"));
+        let error = pairwise(None, &[one, other]).unwrap_err();
+        assert!(error.description.contains("sector_identifier_uri"));
+        let named = Some("https://sector.example/uris.json");
+        let named = sector(pairwise(named, &[one, other]));
+        assert_eq!(named.as_deref(), Some("sector.example"));
+        for other in ["com.example.app:/cb", "http://127.0.0.1/cb"] {
+            for sector in [None, Some("https://app.example/uris.json")] {
+                assert!(pairwise(sector, &[one, other]).is_err(), "{other}");
+                assert!(pairwise(sector, &[other]).is_err(), "{other}");
+            }
         }
         assert_eq!(check(&json!({})).unwrap().sector(), None);
         // no answer of the device flow goes to the sector's host

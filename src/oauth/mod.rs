@@ -2,12 +2,13 @@
 //! they share lives once. Speaks no HTTP, no XML and no SQL, and never looks at the system's clock.
 //!
 //! RFC 6749, 6750, 7009, 7523, 7591, 7592, 7628, 7636, 7662, 8414, 8628, 9101, 9126, 9207, 9449, 9700; OpenID
-//! Connect Core, Discovery and Registration; XEP-0493.
+//! Connect Core, Discovery, Registration, RP-Initiated and Back-Channel Logout; XEP-0493.
 
 pub mod access;
 mod account;
 mod audit;
 pub mod authorize;
+mod backchannel_logout;
 pub mod bearer;
 pub mod browsers;
 mod cache;
@@ -55,7 +56,7 @@ use bytes::Bytes;
 use jid::BareJid;
 
 pub use error::{ErrorCode, OauthError};
-pub use params::{Params, Repeated};
+pub use params::{NotText, Params, Repeated, decode_form, decode_form_part};
 
 use crate::accounts::Accounts;
 use crate::clock::{Clock, Timestamp};
@@ -68,6 +69,7 @@ use crate::model::ClientId;
 use crate::secrets::{Random, TokenHash, mac};
 use crate::storage::{Store, StoreError};
 use access::Access;
+use backchannel_logout::Logouts;
 use cache::{EpochCache, Epochs};
 use client_keys::FetchedKeys;
 use counts::Counts;
@@ -81,6 +83,11 @@ use written::Written;
 
 /// How many logins and consents an account may have in a row, before more of them have to wait.
 const ROWS_AT_ONCE: u32 = 60;
+
+/// How many clients' keys are fetched at once.
+const KEYS_FETCHED_AT_ONCE: usize = 16;
+/// How many sectors, for callers whom nobody knows: apart from the keys, which they are not to hold up.
+const SECTORS_FETCHED_AT_ONCE: usize = 4;
 
 /// What the provider stands on.
 pub struct Foundation {
@@ -138,6 +145,8 @@ pub struct Provider {
     pushed: PushedRequests,
     fetcher: Fetcher,
     fetched_keys: FetchedKeys,
+    sector_fetcher: Fetcher,
+    logouts: Logouts,
     seen_assertions: Seen,
     seen_proofs: Seen,
     counts: Counts,
@@ -186,20 +195,25 @@ impl Provider {
             on.store.forget_addresses().await?;
         }
         let limits = &on.config.limits;
+        let counts = Counts::new(&on.config.flows.allowed_grant_types);
+        let (cached_tokens, cached_clients) =
+            (counts.cached_tokens.clone(), counts.cached_clients.clone());
         Ok(Self {
             form_key,
             secrets_key,
             configured,
             subject_key,
-            tokens: EpochCache::new(limits.cached_tokens),
-            clients: EpochCache::new(limits.cached_tokens / 10),
+            tokens: EpochCache::new(limits.cached_tokens, cached_tokens),
+            clients: EpochCache::new(limits.cached_tokens / 10, cached_clients),
             live: LiveSessions::default(),
             pushed: PushedRequests::default(),
-            fetcher: Fetcher::new(&on.config.fetch),
+            fetcher: Fetcher::new(&on.config.fetch, KEYS_FETCHED_AT_ONCE),
             fetched_keys: FetchedKeys::default(),
+            sector_fetcher: Fetcher::new(&on.config.fetch, SECTORS_FETCHED_AT_ONCE),
+            logouts: Logouts::new(&on.config.fetch),
             seen_assertions: Seen::default(),
             seen_proofs: Seen::default(),
-            counts: Counts::new(&on.config.flows.allowed_grant_types),
+            counts,
             metadata: Written::default(),
             jwks: Written::default(),
             account_changes: Epochs::default(),

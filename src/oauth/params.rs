@@ -1,4 +1,40 @@
-//! Request parameters, as RFC 6749 §3.1 and §3.2 want them read.
+//! Request parameters, as RFC 6749 §3.1 and §3.2 and its appendix B want them read.
+
+use percent_encoding::percent_decode_str;
+
+/// What cannot be a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a parameter is not UTF-8, or has a NUL in it")]
+pub struct NotText;
+
+/// Decodes `application/x-www-form-urlencoded` text: names and values in their order.
+///
+/// # Errors
+/// Not UTF-8 underneath, or a NUL.
+pub fn decode_form(text: &str) -> Result<Vec<(String, String)>, NotText> {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode_form_part(name)?, decode_form_part(value)?))
+        })
+        .collect()
+}
+
+/// One name or value of such a text.
+///
+/// # Errors
+/// See [`decode_form`].
+pub fn decode_form_part(text: &str) -> Result<String, NotText> {
+    if !text.contains(['+', '%', '\0']) {
+        return Ok(text.to_owned());
+    }
+    let spaced = text.replace('+', " ");
+    match percent_decode_str(&spaced).decode_utf8() {
+        Ok(decoded) if !decoded.contains('\0') => Ok(decoded.into_owned()),
+        _ => Err(NotText),
+    }
+}
 
 /// A parameter stands more than once in a request (RFC 6749 §3.1).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +92,20 @@ mod tests {
         list.iter()
             .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn broken_utf_8_and_nul_are_refused() {
+        assert!(decode_form("a=%ff").is_err());
+        assert!(decode_form("a=%00").is_err());
+        let decoded = decode_form("a=b+c%26&d&&e=%C3%A9").unwrap();
+        let expected = [("a", "b c&"), ("d", ""), ("e", "é")];
+        assert!(
+            decoded
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.as_str()))
+                .eq(expected)
+        );
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Provider {
     ///
     /// # Errors
     /// Says which field is wrong.
-    pub fn register(
+    pub async fn register(
         &self,
         body: &[u8],
         token: Option<&str>,
@@ -108,6 +108,7 @@ impl Provider {
         self.check_initial_token(token)?;
         let metadata = self.checked(body)?;
         self.brake_registration(from)?;
+        self.check_sector(&metadata).await?;
 
         let claims = ClientIdClaims {
             metadata,
@@ -145,7 +146,38 @@ impl Provider {
             body,
             &self.config.flows,
             &self.config.tokens.id_token_algorithms,
+            self.config.fetch.allow_private,
         )
+    }
+
+    /// OIDC Registration §5: whoever names a sector is named there, with every redirect URI. Comes after the
+    /// brakes: it has us ask a host that anybody may name. One answer for whatever is wrong tells nobody what
+    /// the network looks like from here.
+    async fn check_sector(&self, metadata: &ClientMetadata) -> Result<(), OauthError> {
+        let Some(url) = &metadata.sector_identifier_uri else {
+            return Ok(());
+        };
+        let fetched = self.sector_fetcher.get(url).await;
+        let listed = fetched.map_err(|error| error.to_string()).and_then(|body| {
+            serde_json::from_slice::<Vec<String>>(&body).map_err(|error| error.to_string())
+        });
+        let why = match listed {
+            Ok(listed)
+                if metadata
+                    .redirect_uris
+                    .iter()
+                    .all(|uri| listed.contains(uri)) =>
+            {
+                return Ok(());
+            }
+            Ok(_) => "not every redirect URI is listed".to_owned(),
+            Err(why) => why,
+        };
+        let client = &metadata.client_name;
+        tracing::info!(client, %url, why, "a client's sector does not vouch for it");
+        Err(invalid(
+            "sector_identifier_uri must lead, by https and without redirects, to a JSON array that lists every redirect_uri",
+        ))
     }
 
     /// RFC 7591 §1.2: the initial access token, where one is needed.
@@ -257,6 +289,7 @@ impl Provider {
             .into());
         }
         self.take_client_row(&before.id, from).await?;
+        self.check_sector(&metadata).await?;
         let client = Client {
             metadata,
             ..Client::clone(&before)

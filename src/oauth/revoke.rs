@@ -198,6 +198,7 @@ impl Provider {
     /// What the store has ended must end everywhere: in the cache now, on the server as soon as it can
     /// be told (the store remembers until it was).
     fn after_end(&self, ended: &Ended) {
+        self.logouts.look();
         self.forget_tokens(&ended.access_tokens);
         // Nobody's grants have opened no sessions, and there is no server to ask.
         let peoples = ended

@@ -25,7 +25,8 @@ use crate::config::Database;
 use crate::metrics::Metrics;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
-    EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, RefreshToken,
+    EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, PendingLogout,
+    RefreshToken, SignIn,
 };
 use crate::secrets::TokenHash;
 
@@ -198,6 +199,9 @@ pub const EXPIRED_DEVICE_KEPT: std::time::Duration = std::time::Duration::from_s
 /// How long a spent refresh token is known, so that showing it again ends its grant. Later, or when
 /// it would have expired, it is as unknown as any other. This bounds what a busy grant leaves behind.
 pub const SPENT_TOKEN_KEPT: std::time::Duration = std::time::Duration::from_secs(90 * 24 * 3600);
+
+/// How many logouts wait to be told to clients. Where there are more, those give way that were tried most.
+pub const MOST_PENDING_LOGOUTS: usize = 10_000;
 
 /// How many rows of security events an account keeps.
 pub const EVENTS_KEPT: usize = 500;
@@ -463,6 +467,37 @@ pub trait Store: Send + Sync + 'static {
         most: u32,
         now: Timestamp,
     ) -> Result<bool>;
+
+    // Logouts of clients (OpenID Connect Back-Channel Logout)
+
+    /// Remembers, until the browser session `session` ends or expires, that a client was given something by
+    /// it. `false`, and nothing is remembered, if that session has ended meanwhile (or is another
+    /// account's). A session remembers no more of a client, and of all clients, than anybody needs.
+    ///
+    /// What ends the session, or takes back what the account gave the client, makes of this a
+    /// [`PendingLogout`], and deletes the code where it was not redeemed yet.
+    async fn save_sign_in(
+        &self,
+        sign_in: &SignIn,
+        session: &TokenHash,
+        now: Timestamp,
+    ) -> Result<bool>;
+
+    /// What the client knows the session by that gave it this grant, as long as that is remembered.
+    async fn sid(&self, grant: &GrantId) -> Result<Option<String>>;
+
+    /// Ends the browser session `old`, and hands what clients were given by it over to `new`: its person
+    /// has logged in anew in the same browser. One of another account simply ends.
+    async fn succeed_session(&self, old: &TokenHash, new: &TokenHash) -> Result<()>;
+
+    /// What is to be told now, one for each client: what was tried least comes first.
+    async fn due_logouts(&self, now: Timestamp, limit: usize) -> Result<Vec<PendingLogout>>;
+
+    /// The client was told, or is never to be.
+    async fn finish_logout(&self, logout: &PendingLogout) -> Result<()>;
+
+    /// The client could not be told: not before `until` is it tried again.
+    async fn postpone_logout(&self, logout: &PendingLogout, until: Timestamp) -> Result<()>;
 
     // Keys and secrets
 

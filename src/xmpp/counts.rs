@@ -26,6 +26,11 @@ pub(super) struct Counts {
     pub(super) requests_of_others: Counter,
     pub(super) requests_of_users: Counter,
     pub(super) answers_waiting: Counter,
+    pub(super) questions: Counter,
+    pub(super) stanza_size: Counter,
+    pub(super) stanza_depth: Counter,
+    pub(super) commands_of_account: Counter,
+    pub(super) commands: Counter,
 }
 
 impl Default for Counts {
@@ -74,6 +79,11 @@ impl Default for Counts {
             requests_of_others: metrics.limit("link_requests_of_others"),
             requests_of_users: metrics.limit("link_requests_of_users"),
             answers_waiting: metrics.limit("link_answers_waiting"),
+            questions: metrics.limit("link_questions"),
+            stanza_size: metrics.limit("max_stanza_size"),
+            stanza_depth: metrics.limit("stanza_depth"),
+            commands_of_account: metrics.limit("commands_per_account"),
+            commands: metrics.limit("commands_waiting"),
             metrics,
         }
     }

@@ -49,8 +49,8 @@ impl Server {
         let hosts: Vec<_> = config.xmpp.hosts.iter().map(name).collect();
         // A configuration has a host; without one, asking after ourselves is as good.
         let pinged = config.xmpp.hosts.first().unwrap_or(&config.component.jid);
-        let stages = Arc::new(Stages::new(Arc::clone(&random)));
         let (pinged, counts) = (Jid::from(pinged.clone()), Arc::<Counts>::default());
+        let stages = Arc::new(Stages::new(Arc::clone(&random), Arc::clone(&counts)));
         let link = Link::new(
             config.component.clone(),
             pinged,

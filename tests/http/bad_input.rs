@@ -195,6 +195,7 @@ async fn an_address_that_is_too_long_is_414() {
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 414 "), "{answer}");
     assert!(answer.contains("the address is longer than"), "{answer}");
+    assert_eq!(world.refused_at("uri_length"), 3);
 }
 
 #[tokio::test]
@@ -215,6 +216,7 @@ async fn a_head_that_is_too_large_is_refused() {
     let answer = http.get(&world.url("/oauth2/jwks")).await;
     assert_eq!(answer.status, 431);
     assert_sentence(&answer, "large head");
+    assert_eq!(world.refused_at("head_size"), 1);
     let many: String = (0..200).map(|n| format!("x{n}: y\r\n")).collect();
     let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n");
     let answer = raw(world.authority(), &[head.as_bytes()]).await.unwrap();

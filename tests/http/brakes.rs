@@ -121,6 +121,7 @@ async fn wrong_passwords_for_one_account_have_to_wait_wherever_they_come_from() 
     }
     let answer = try_from(&world, &app, "203.0.113.99", ALICE, PASSWORD).await;
     assert_eq!(answer.status, 429, "{}", answer.text());
+    assert_eq!(answer.header("retry-after"), Some("30"));
     assert_eq!(world.server.asked(), 5, "the server is not even asked");
     // others are not held up, and it passes
     let answer = try_from(&world, &app, "203.0.113.1", "bob@example.com", "builder").await;
@@ -193,6 +194,7 @@ async fn wrong_passwords_from_one_address_have_to_wait_whoever_they_are_for() {
     }
     let answer = try_from(&world, &app, "203.0.113.1", ALICE, PASSWORD).await;
     assert_eq!(answer.status, 429);
+    assert_eq!(world.refused_at("password_tries_per_address"), 1);
     let answer = try_from(&world, &app, "203.0.113.2", ALICE, PASSWORD).await;
     assert_eq!(answer.status, 303);
 }
@@ -260,6 +262,7 @@ async fn an_account_cannot_fill_the_database_with_consents() {
     // the login is one, too
     assert_eq!(allowed, 59);
     assert_eq!(world.error_told(&refused), "temporarily_unavailable");
+    assert_eq!(world.refused_at("logins_and_consents_per_account"), 1);
     world.wait(10);
     let answer = world.decide(&mut browser, &page, "allow").await;
     assert!(parameter(&redirect(&answer), "code").is_some());

@@ -229,3 +229,17 @@ async fn grant_types_that_are_not_offered_are_refused_by_their_own_error() {
     let answer = world.refresh(&app, "xor_x").await;
     assert_error(&answer, 400, "unauthorized_client");
 }
+
+#[tokio::test]
+async fn what_stands_in_the_address_proves_nothing() {
+    let (world, id, secret) = confidential().await;
+    // RFC 6749 §2.3.1
+    let query = [
+        ("client_id", id.as_str()),
+        ("client_secret", secret.as_str()),
+    ];
+    let url = url::Url::parse_with_params(&world.url("/oauth2/token"), query).unwrap();
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", "xor_x")];
+    let answer = Http::new().post_form(url.as_str(), &fields).await;
+    assert_error(&answer, 401, "invalid_client");
+}

@@ -67,6 +67,7 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
         let (answer, _) = answer_to(&world, start.as_bytes()).await;
         assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
     }
+    world.is_refused_at("head_timeout", 2).await;
 }
 
 #[tokio::test]
@@ -126,6 +127,7 @@ async fn many_slow_senders_do_not_keep_others_out() {
     let mut end = Vec::new();
     let first = tokio::time::timeout(LIMIT, slow[0].read_to_end(&mut end)).await;
     assert!(first.is_ok(), "the first one is ended");
+    assert!(world.refused_at("max_connections") >= 1);
 }
 
 #[tokio::test]

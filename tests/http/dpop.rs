@@ -137,7 +137,7 @@ async fn a_bound_token_is_good_with_a_proof_and_with_nothing_less() {
         assert_error(&answer, 401, "invalid_token");
         let told = challenges(&answer);
         assert!(told[0].starts_with("Bearer "), "{told:?}");
-        assert_eq!(told[1], r#"DPoP algs="RS256 PS256 ES256 EdDSA""#);
+        assert_eq!(told[1], r#"DPoP algs="RS256 PS256 ES256 EdDSA Ed25519""#);
     }
     let form = [("access_token", token)];
     let answer = Http::new()
@@ -154,7 +154,7 @@ async fn a_bound_token_is_good_with_a_proof_and_with_nothing_less() {
         "{told:?}"
     );
     assert!(
-        told[0].ends_with(r#"algs="RS256 PS256 ES256 EdDSA""#),
+        told[0].ends_with(r#"algs="RS256 PS256 ES256 EdDSA Ed25519""#),
         "{told:?}"
     );
 }
@@ -459,7 +459,7 @@ async fn the_metadata_says_how_proofs_may_be_signed() {
     let answer = Http::new()
         .get(&world.url("/.well-known/oauth-authorization-server"))
         .await;
-    let expected = json!(["RS256", "PS256", "ES256", "EdDSA"]);
+    let expected = json!(["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]);
     assert_eq!(answer.json()["dpop_signing_alg_values_supported"], expected);
 }
 

@@ -1,113 +1,28 @@
 //! Clients whose keys are fetched (RFC 7591 §2 `jwks_uri`), from a website that is played here.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::answers::assert_error;
 use crate::client::{Answer, Http};
 use crate::client_keys::ClientKey;
 use crate::flows::App;
+use crate::website::Website;
 use crate::world::World;
 
 const NOW: i64 = 1_800_000_000;
 
-/// A website with a certificate for `localhost`, which answers everything with the same text.
-struct Website {
-    url: String,
-    /// How often it was connected to, and how often asked.
-    connected: Arc<AtomicU32>,
-    asked: Arc<AtomicU32>,
-    answer: Arc<std::sync::Mutex<String>>,
-    /// Held by a test that lets it wait with its answers.
-    slow: Arc<tokio::sync::Mutex<()>>,
-    /// Its certificate authority.
-    folder: TempDir,
-}
-
 impl Website {
-    async fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        std::fs::write(folder.path().join("ca.pem"), pem).unwrap();
-        let issuer = Issuer::new(params, key);
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let tls = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let website = Self {
-            url: format!("https://localhost:{port}/keys"),
-            connected: Arc::default(),
-            asked: Arc::default(),
-            answer: Arc::default(),
-            slow: Arc::default(),
-            folder,
-        };
-        let (connected, asked) = (Arc::clone(&website.connected), Arc::clone(&website.asked));
-        let (answer, slow) = (Arc::clone(&website.answer), Arc::clone(&website.slow));
-        let acceptor = TlsAcceptor::from(Arc::new(tls));
-        tokio::spawn(async move {
-            loop {
-                let (tcp, _) = listener.accept().await.unwrap();
-                connected.fetch_add(1, Ordering::SeqCst);
-                let Ok(mut tls) = acceptor.accept(tcp).await else {
-                    continue;
-                };
-                let mut head = vec![0; 4096];
-                let Ok(_) = tls.read(&mut head).await else {
-                    continue;
-                };
-                asked.fetch_add(1, Ordering::SeqCst);
-                drop(slow.lock().await);
-                let answer = answer.lock().unwrap().clone();
-                // who asks may hang up before the end
-                let _ = tls.write_all(answer.as_bytes()).await;
-                let _ = tls.shutdown().await;
-            }
-        });
-        website
-    }
-
-    fn says(&self, status: &str, body: &str) {
-        let length = body.len();
-        *self.answer.lock().unwrap() =
-            format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
-    }
-
     fn has(&self, keys: &[&ClientKey]) {
         let keys: Vec<_> = keys.iter().map(|key| &key.public).collect();
         self.says("200 OK", &json!({ "keys": keys }).to_string());
     }
 
-    fn times_asked(&self) -> u32 {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    async fn world(&self, more: &str) -> (World, App) {
-        let ca = self.folder.path().join("ca.pem");
-        let settings = format!("fetch.ca_file = '{}'\n{more}", ca.display());
-        let world = World::with(&settings).await;
-        let app = registered(&world, &self.url).await;
+    /// A provider that trusts it, and a client whose keys are here.
+    async fn with_client(&self, more: &str) -> (World, App) {
+        let world = self.world(more).await;
+        let app = registered(&world, &self.url("/keys")).await;
         (world, app)
     }
 }
@@ -155,7 +70,7 @@ async fn is_known(world: &World, app: &App, key: &ClientKey) -> bool {
 async fn a_clients_keys_are_fetched_once_and_kept_for_a_while() {
     let (website, key) = (Website::new().await, ClientKey::new());
     website.has(&[&key]);
-    let (world, app) = website.world(ALLOWED).await;
+    let (world, app) = website.with_client(ALLOWED).await;
     for _ in 0..3 {
         assert!(is_known(&world, &app, &key).await);
     }
@@ -170,7 +85,7 @@ async fn a_clients_keys_are_fetched_once_and_kept_for_a_while() {
 async fn a_new_key_is_found_and_strangers_do_not_make_us_ask_again_and_again() {
     let (website, key, new) = (Website::new().await, ClientKey::new(), ClientKey::new());
     website.has(&[&key]);
-    let (world, app) = website.world(ALLOWED).await;
+    let (world, app) = website.with_client(ALLOWED).await;
     assert!(is_known(&world, &app, &key).await);
     website.has(&[&new]);
     for _ in 0..3 {
@@ -187,7 +102,7 @@ async fn a_new_key_is_found_and_strangers_do_not_make_us_ask_again_and_again() {
 async fn a_stranger_does_not_hold_up_the_client_while_its_keys_are_fetched_anew() {
     let (website, key) = (Website::new().await, ClientKey::new());
     website.has(&[&key]);
-    let (world, app) = website.world(ALLOWED).await;
+    let (world, app) = website.with_client(ALLOWED).await;
     assert!(is_known(&world, &app, &key).await);
     world.wait(60);
     let held = website.slow.lock().await;
@@ -213,23 +128,23 @@ async fn a_stranger_does_not_hold_up_the_client_while_its_keys_are_fetched_anew(
 async fn nothing_is_fetched_from_a_private_address_unless_the_operator_allows_it() {
     let (website, key) = (Website::new().await, ClientKey::new());
     website.has(&[&key]);
-    let (world, app) = website.world("").await;
+    let (world, app) = website.with_client("").await;
     assert!(!is_known(&world, &app, &key).await);
-    let port = url::Url::parse(&website.url).unwrap().port().unwrap();
+    let port = website.port;
     for host in ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"] {
         let app = registered(&world, &format!("https://{host}:{port}/keys")).await;
         assert!(!is_known(&world, &app, &key).await, "{host}");
     }
-    assert_eq!(website.connected.load(Ordering::SeqCst), 0);
+    assert_eq!(website.times_connected(), 0);
 }
 
 #[tokio::test]
 async fn only_a_trusted_website_with_a_set_of_keys_counts() {
     let (website, key) = (Website::new().await, ClientKey::new());
     let set = json!({ "keys": [key.public] }).to_string();
-    let (world, app) = website.world(ALLOWED).await;
+    let (world, app) = website.with_client(ALLOWED).await;
     let large = format!("{set}{}", " ".repeat(64 * 1024));
-    let moved = format!("301 Moved\r\nlocation: {}", website.url);
+    let moved = format!("301 Moved\r\nlocation: {}", website.url("/keys"));
     let mut private = serde_json::to_value(&key.public).unwrap();
     private["d"] = "c2VjcmV0".into();
     let private = json!({ "keys": [private] }).to_string();
@@ -252,7 +167,7 @@ async fn only_a_trusted_website_with_a_set_of_keys_counts() {
 
     // the same without its certificate authority
     let stranger = World::with(ALLOWED).await;
-    let app = registered(&stranger, &website.url).await;
+    let app = registered(&stranger, &website.url("/keys")).await;
     let before = website.times_asked();
     assert!(!is_known(&stranger, &app, &key).await);
     assert_eq!(website.times_asked(), before);
@@ -262,7 +177,7 @@ async fn only_a_trusted_website_with_a_set_of_keys_counts() {
 async fn a_request_object_may_be_signed_with_a_fetched_key() {
     let (website, key) = (Website::new().await, ClientKey::new());
     website.has(&[&key]);
-    let (world, app) = website.world(ALLOWED).await;
+    let (world, app) = website.with_client(ALLOWED).await;
     let request = key.sign(&json!({
         "iss": app.id, "aud": world.issuer, "exp": NOW + 300, "client_id": app.id,
         "response_type": "code", "redirect_uri": app.redirect_uri, "scope": "openid",

@@ -174,6 +174,7 @@ async fn a_server_that_is_away_says_nothing_about_the_password() {
     for _ in 0..10 {
         let answer = try_from(&world, &app, "203.0.113.1", ALICE, PASSWORD).await;
         assert_eq!(answer.status, 503);
+        assert_eq!(answer.header("retry-after"), Some("5"));
         assert!(answer.text().contains("please try again"));
         assert!(!answer.text().contains(WRONG));
     }

@@ -1,10 +1,13 @@
 //! What the web and the protocol count.
 
+use std::time::Duration;
+
 use serde_json::json;
 use xmpp_oauth::metrics;
 
 use crate::client::{Http, raw};
 use crate::login::WRONG;
+use crate::wait::until;
 use crate::world::{ALICE, World};
 
 impl World {
@@ -30,6 +33,14 @@ impl World {
     /// How often somebody was refused at a limit.
     pub(crate) fn refused_at(&self, limit: &str) -> u64 {
         self.counted(&format!("limits_hit_total{{limit=\"{limit}\"}}"))
+    }
+
+    /// Waits until it was so often: some is counted after the other side has seen it.
+    pub(crate) async fn is_refused_at(&self, limit: &str, often: u64) {
+        until(limit, Duration::from_secs(10), async || {
+            (self.refused_at(limit) == often).then_some(())
+        })
+        .await;
     }
 }
 
@@ -166,4 +177,17 @@ async fn whoever_is_refused_at_a_limit_is_counted() {
     let wrong = "logins_total{by=\"password\",result=\"wrong_password\"}";
     let braked = "logins_total{by=\"password\",result=\"too_many_tries\"}";
     assert_eq!((world.counted(wrong), world.counted(braked)), (1, 1));
+}
+
+#[tokio::test]
+async fn every_limit_that_is_counted_stands_in_the_table() {
+    let world = World::new().await;
+    let table = include_str!("../../docs/reliability.md");
+    let text = world.metrics();
+    let mut limits = text.split("limits_hit_total{limit=\"").skip(1).peekable();
+    assert!(limits.peek().is_some());
+    for limit in limits {
+        let name = limit.split('"').next().unwrap();
+        assert!(table.contains(&format!("`{name}`")), "{name} is not there");
+    }
 }

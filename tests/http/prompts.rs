@@ -25,8 +25,12 @@ async fn a_request_that_may_not_ask_gets_an_error_instead() {
     world
         .consent(&mut browser, &world.authorize_url(&app, &[]))
         .await;
-    let answer = browser.get(&quiet).await;
-    assert_eq!(world.error_told(&answer), "consent_required");
+    for spelt in ["none", "none "] {
+        let quiet = world.authorize_url(&app, &[("prompt", spelt)]);
+        let answer = browser.get(&quiet).await;
+        assert_eq!(answer.status, 303, "nobody is shown anything");
+        assert_eq!(world.error_told(&answer), "consent_required");
+    }
 }
 
 #[tokio::test]

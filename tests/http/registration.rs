@@ -186,7 +186,6 @@ async fn a_promise_that_would_not_be_kept_is_refused_by_name() {
     for (field, value) in [
         ("require_signed_request_object", json!(true)),
         ("tls_client_certificate_bound_access_tokens", json!(true)),
-        ("backchannel_logout_uri", json!("https://app.example/out")),
     ] {
         let register = async |value: &Value| {
             let more = json!({ field: value });

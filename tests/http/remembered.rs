@@ -188,6 +188,7 @@ async fn an_app_that_is_let_in_again_and_again_does_not_lock_its_owner_out() {
         given += 1;
     }
     assert_eq!(given, 60);
+    assert_eq!(world.refused_at("unasked_per_account"), 1);
     // the owner logs in and allows as ever
     let other = world.register(json!({})).await;
     let url = world.authorize_url(&other, &[]);

@@ -41,6 +41,14 @@ async fn a_token_shown_in_two_ways_at_once_is_refused() {
     let form = [("access_token", token)];
     let answer = http.post_form(&world.url("/oauth2/userinfo"), &form).await;
     assert_error(&answer, 400, "invalid_request");
+    let bearer = format!("Bearer {token}");
+    let request = http::Request::get(world.url("/oauth2/userinfo"))
+        .header("authorization", &bearer)
+        .header("authorization", &bearer)
+        .body(bytes::Bytes::new())
+        .unwrap();
+    let answer = Http::new().send(request).await.unwrap();
+    assert_eq!(answer.status, 401, "two headers are none");
 }
 
 #[tokio::test]

@@ -143,7 +143,9 @@ impl World {
         let limits = server::Limits {
             max_connections: config.limits.max_connections,
             head_timeout: config.limits.request_timeout,
+            counts: web.door_counts(),
         };
+        tokio::spawn(Arc::clone(&provider).deliver_logouts(stopped.clone()));
         tokio::spawn(server::serve(listener, router(web), limits, stopped));
         Self {
             clock,

@@ -4,6 +4,7 @@ use futures::FutureExt as _;
 use jid::BareJid;
 use xmpp_oauth::accounts::{Accounts as _, Unavailable};
 use xmpp_oauth::metrics;
+use xmpp_oauth::model::GrantId;
 use xmpp_oauth::secrets::Secret;
 use xmpp_oauth::xmpp::LinkState;
 
@@ -70,4 +71,38 @@ async fn passwords_that_find_no_place_are_counted() {
     assert_eq!(one_more, Err(Unavailable::Busy));
     let busy = "limits_hit_total{limit=\"max_password_checks\"}";
     assert_eq!(counted(&world, busy), 1);
+}
+
+#[tokio::test]
+async fn questions_to_a_server_that_answers_none_come_to_an_end_and_are_counted() {
+    let world = World::new().await;
+    let _peer = world.accept().await;
+    let alice: BareJid = "alice@localhost".parse().unwrap();
+    let grant = GrantId::new("g");
+    let questions = (0..4096).map(|_| world.server.end_sessions(&alice, &grant));
+    let mut questions = futures::future::join_all(questions);
+    assert!((&mut questions).now_or_never().is_none());
+    let one_more = world.server.end_sessions(&alice, &grant).await;
+    assert_eq!(one_more, Err(Unavailable::Busy));
+    assert_eq!(
+        counted(&world, "limits_hit_total{limit=\"link_questions\"}"),
+        1
+    );
+    // and there is room once nobody waits any more
+    drop(questions);
+    let one_more = world.server.end_sessions(&alice, &grant);
+    assert!(one_more.now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn every_limit_that_is_counted_stands_in_the_table() {
+    let world = World::new().await;
+    let table = include_str!("../../docs/reliability.md");
+    let text = metrics::text([world.server.metrics()]);
+    let mut limits = text.split("limits_hit_total{limit=\"").skip(1).peekable();
+    assert!(limits.peek().is_some());
+    for limit in limits {
+        let name = limit.split('"').next().unwrap();
+        assert!(table.contains(&format!("`{name}`")), "{name} is not there");
+    }
 }

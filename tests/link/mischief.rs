@@ -69,6 +69,8 @@ async fn a_stanza_that_is_too_large_is_refused_and_the_next_one_served() {
     peer.send(&format!("<iq from='{}'/>", "x".repeat(50_000)))
         .await;
     peer.is_served().await;
+    let refused = "limits_hit_total{limit=\"max_stanza_size\"}";
+    assert_eq!(counted(&world, refused), 2);
 }
 
 #[tokio::test]
@@ -79,6 +81,8 @@ async fn elements_ten_thousand_deep_are_refused_and_the_next_stanza_served() {
     let answer = peer.ask(EVE, "get", &deep).await;
     assert_eq!(condition(&answer), "policy-violation");
     peer.is_served().await;
+    let refused = "limits_hit_total{limit=\"stanza_depth\"}";
+    assert_eq!(counted(&world, refused), 1);
 }
 
 #[tokio::test]

@@ -153,9 +153,7 @@ const flows = {
         jwks: { keys: [key] },
       });
       check(client.client_secret === undefined, 'a client with a key has no secret');
-      // RFC 9864 names what the metadata still call EdDSA
-      const named = { [oauth.modifyAssertion]: (header) => (header.alg = header.alg.replace('Ed25519', 'EdDSA')) };
-      const auth = oauth.PrivateKeyJwt({ key: pair.privateKey, kid: 'one' }, named);
+      const auth = oauth.PrivateKeyJwt({ key: pair.privateKey, kid: 'one' });
       const ask = (params) => push(as, client, auth, params);
       const first = await code(as, client, auth, { ask });
       const second = await refresh(as, client, auth, first);

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use xmpp_oauth::storage::sqlite::SqliteStore;
-use xmpp_oauth::storage::{Store, StoreError};
+use xmpp_oauth::storage::{Rotation, Store, StoreError};
 
-use crate::fixture::{Shared, hash, host, pair, rotate, session, with_grant};
+use crate::fixture::{NOW, Shared, hash, host, pair, rotate, session, with_grant};
 
 #[tokio::test]
 async fn what_was_answered_is_there_after_reopening() {
@@ -221,4 +221,42 @@ async fn a_rotation_is_told_to_the_reader_at_once() {
     }
     let pending = store.pending_ends(&host("example.com")).await.unwrap();
     assert_eq!(pending, []);
+}
+
+#[tokio::test]
+async fn a_refresh_writes_as_much_when_there_have_been_thousands() {
+    let files = tempfile::tempdir().unwrap();
+    let path = files.path().join("store.db");
+    let store: Shared = Arc::new(SqliteStore::open(&path).unwrap());
+    with_grant(&store).await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    // pages of the log, counted from here on
+    let pages = |mode: &str| {
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        other
+            .query_row(&sql, [], |row| row.get::<_, i64>(1))
+            .unwrap()
+    };
+    let mut done = 0;
+    let mut refreshes = async |count: u32| {
+        for _ in 0..count {
+            let (old, new) = (format!("{done}"), format!("{}", done + 1));
+            let rotated = rotate(&store, &old, &new, NOW).await;
+            assert!(matches!(rotated, Rotation::Rotated { .. }), "{rotated:?}");
+            done += 1;
+        }
+    };
+    let mut written = Vec::new();
+    for before in [10, 1000] {
+        refreshes(before).await;
+        pages("TRUNCATE");
+        refreshes(100).await;
+        written.push(pages("PASSIVE"));
+    }
+    let [first, last] = written[..] else {
+        unreachable!()
+    };
+    assert!(first > 100, "{written:?}");
+    // a tree grows a little higher
+    assert!(last <= first * 2, "{written:?}");
 }

@@ -16,6 +16,8 @@ mod events;
 mod fixture;
 mod grants;
 mod keys;
+mod logouts;
+mod model;
 mod notices;
 mod pools;
 mod purge;
@@ -95,8 +97,7 @@ conformance! {
         a_refresh_token_of_an_ended_grant_is_unknown
         a_pair_without_a_refresh_token_leaves_no_way_back
         of_many_who_rotate_one_token_one_pair_is_left
-        confirming_and_rotating_at_once_leave_one_pair_or_none
-        whatever_is_shown_the_store_does_as_the_rules_say;
+        confirming_and_rotating_at_once_leave_one_pair_or_none;
     grants:
         an_ended_grant_opens_nothing_and_is_ended_once
         only_grants_with_an_xmpp_scope_are_told_to_the_server
@@ -127,11 +128,24 @@ conformance! {
         a_new_signing_key_retires_those_of_its_algorithm
         a_secret_is_made_once
         a_store_that_works_says_so;
+    model:
+        whatever_is_done_at_once_comes_to_what_it_does_in_some_order;
     notices:
         an_account_is_sent_so_many_notices_of_a_kind_on_a_day
         an_account_that_nothing_is_kept_of_is_sent_none
         whoever_wants_no_notices_is_sent_none_until_they_want_them_again
         a_deleted_account_leaves_no_wish_to_the_next_of_its_name;
+    logouts:
+        a_sign_in_is_known_by_its_grant_while_its_session_lives
+        the_end_of_a_session_is_told_to_the_clients_that_it_signed_in_to
+        a_code_does_not_outlive_the_session_that_its_client_hears_of
+        what_takes_access_back_is_told_to_the_clients_that_had_it
+        what_a_client_lets_go_of_itself_is_not_told_to_it
+        a_session_of_the_same_account_takes_the_place_of_one_without_an_end
+        a_client_that_cannot_be_told_waits_and_holds_up_no_other
+        what_was_delivered_of_one_end_delivers_no_later_one
+        sign_ins_are_purged_with_the_expiry_of_their_session
+        what_is_remembered_of_sessions_and_their_ends_is_bounded;
     purge:
         what_has_expired_is_purged_and_the_rest_stays
         a_grant_without_xmpp_scope_goes_with_its_last_token

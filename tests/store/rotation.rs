@@ -1,11 +1,8 @@
 //! The exchange of refresh tokens (RFC 9700 §4.14.2, and the lost answer).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::future::join_all;
-use proptest::prelude::*;
-use proptest::strategy::ValueTree as _;
 use xmpp_oauth::clock::Timestamp;
 use xmpp_oauth::model::{EndReason, Grant, Thumbprint};
 use xmpp_oauth::storage::{Ended, LOST_ANSWER_WINDOW, Rotation};
@@ -239,107 +236,6 @@ pub(crate) async fn confirming_and_rotating_at_once_leave_one_pair_or_none(store
         } else {
             assert!(is_rotated(&rotation));
             assert!(!has_access(&store, &name(1)).await && has_access(&store, &name(2)).await);
-        }
-    }
-}
-
-/// What may happen to a grant's tokens: someone shows a refresh token, uses an access token, or
-/// time passes. Tokens are numbered in the order in which they were made.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Show(usize),
-    Use(usize),
-    Wait(u64),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0..4_usize).prop_map(Step::Show),
-        3 => (0..4_usize).prop_map(Step::Use),
-        1 => (1..700_u64).prop_map(Step::Wait),
-    ]
-}
-
-/// The rules, told once more and more plainly: each token's parent and when it was first shown, the
-/// one pair that is good, and whether it was used.
-#[derive(Default)]
-struct Rules {
-    parent: HashMap<usize, usize>,
-    shown: HashMap<usize, Timestamp>,
-    good: usize,
-    used: bool,
-    ended: bool,
-    made: usize,
-}
-
-impl Rules {
-    /// Whether showing the token gives a new pair.
-    fn show(&mut self, token: usize, now: Timestamp) -> bool {
-        let lost = !self.used
-            && self.parent.get(&self.good) == Some(&token)
-            && now.since(self.shown[&token]) <= LOST_ANSWER_WINDOW;
-        if self.ended || !(token == self.good || lost) {
-            self.ended = true;
-            return false;
-        }
-        self.made += 1;
-        self.shown.entry(token).or_insert(now);
-        self.parent.insert(self.made, token);
-        (self.good, self.used) = (self.made, false);
-        true
-    }
-
-    fn access(&mut self, token: usize) -> bool {
-        let good = !self.ended && token == self.good;
-        self.used |= good;
-        good
-    }
-}
-
-pub(crate) async fn whatever_is_shown_the_store_does_as_the_rules_say(store: Shared) {
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    for round in 0..60 {
-        let steps = proptest::collection::vec(step(), 1..40)
-            .new_tree(&mut runner)
-            .unwrap()
-            .current();
-        let name = |token: usize| format!("{round}/{token}");
-        let grant = grant(&name(0));
-        give(&store, &grant, &pair(&name(0))).await;
-        let mut rules = Rules {
-            used: true,
-            ..Rules::default()
-        };
-        let mut now = NOW;
-        for step in &steps {
-            let trail = format!("{step:?} of {steps:?}");
-            match *step {
-                Step::Wait(seconds) => now = now + Duration::from_secs(seconds),
-                // Counted back from the newest, so that the interesting ones are hit often.
-                Step::Show(back) => {
-                    let token = rules.made.saturating_sub(back);
-                    let new = name(rules.made + 1);
-                    let ended_before = rules.ended;
-                    let expected = rules.show(token, now);
-                    match rotate(&store, &name(token), &new, now).await {
-                        Rotation::Rotated { .. } => assert!(expected, "{trail}"),
-                        Rotation::Reused(_) => assert!(!expected && !ended_before, "{trail}"),
-                        Rotation::Unknown => assert!(!expected && ended_before, "{trail}"),
-                    }
-                }
-                Step::Use(back) => {
-                    let token = rules.made.saturating_sub(back);
-                    let access = hash(&format!("a-{}", name(token)));
-                    let found = store.access_token(&access).await.unwrap();
-                    let used = match found.map(|found| found.unconfirmed_pair) {
-                        None => false,
-                        Some(None) => true,
-                        Some(Some(refresh)) => store.confirm_pair(&refresh, now).await.unwrap(),
-                    };
-                    assert_eq!(used, rules.access(token), "{trail}");
-                }
-            }
-            assert_eq!(is_live(&store, &grant).await, !rules.ended, "{trail}");
         }
     }
 }

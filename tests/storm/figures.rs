@@ -12,7 +12,7 @@ use crate::support::server::Server;
 
 /// How much more memory a process may hold after a storm than before: what allocators keep for the next
 /// one, and caches that a storm has filled.
-const KEPT: u64 = 48 * 1024;
+const KEPT: u64 = 32 * 1024;
 
 /// Prints a line of the report.
 pub(crate) fn tell(storm: &str, line: &str) {

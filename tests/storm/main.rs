@@ -26,8 +26,10 @@ mod connections;
 mod figures;
 mod kills;
 mod logins;
+mod passwords;
 mod people;
 mod servers;
+mod silence;
 mod stanzas;
 mod storage;
 

@@ -11,6 +11,8 @@ pub struct DevicePage {
     pub action: String,
     /// The code to fill in.
     pub user_code: String,
+    /// The languages that the page was asked for in, to be sent back.
+    pub ui_locales: Option<String>,
     /// Why the last one led nowhere.
     #[serde(skip)]
     pub error: Option<DeviceError>,

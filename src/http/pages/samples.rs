@@ -137,6 +137,7 @@ pub(super) fn device() -> Vec<DevicePage> {
     let page = |error| DevicePage {
         action: "/device".into(),
         user_code: "WDJB-MJHT".into(),
+        ui_locales: Some("en".into()),
         error,
     };
     vec![

@@ -9,7 +9,7 @@ use crate::storage::StoreError;
 
 /// Each brings the schema to its version, from the one before it. Never change one that was released; add
 /// another, that lets the release before it go on working beside it.
-const MIGRATIONS: [(i64, &str); 1] = [(7, FIRST)];
+const MIGRATIONS: [(i64, &str); 2] = [(7, FIRST), (8, LOGOUTS)];
 
 /// Whoever holds this lock brings the schema up to date. The number is ours: "xmpp-oau".
 const LOCK: i64 = 0x786d_7070_2d6f_6175;
@@ -193,6 +193,33 @@ CREATE TABLE secrets (
 -- One row, for the health check to write.
 CREATE TABLE checks (done BIGINT NOT NULL);
 INSERT INTO checks VALUES (0);
+"#;
+
+const LOGOUTS: &str = r#"
+CREATE TABLE sign_ins (
+    grant_id TEXT COLLATE "C" PRIMARY KEY,
+    session BYTEA NOT NULL,
+    client_id TEXT COLLATE "C" NOT NULL,
+    host TEXT COLLATE "C" NOT NULL,
+    localpart TEXT COLLATE "C" NOT NULL,
+    sid TEXT COLLATE "C" NOT NULL,
+    signed_in_at BIGINT NOT NULL,
+    gone_at BIGINT NOT NULL
+);
+CREATE INDEX sign_ins_by_session ON sign_ins (session, sid);
+CREATE INDEX sign_ins_by_account ON sign_ins (host, localpart);
+CREATE INDEX sign_ins_by_client ON sign_ins (client_id);
+CREATE INDEX sign_ins_by_end ON sign_ins (gone_at);
+CREATE TABLE pending_logouts (
+    sid TEXT COLLATE "C" PRIMARY KEY,
+    client_id TEXT COLLATE "C" NOT NULL,
+    host TEXT COLLATE "C" NOT NULL,
+    localpart TEXT COLLATE "C" NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0,
+    round BIGINT NOT NULL DEFAULT 0,
+    next_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX pending_logouts_by_client ON pending_logouts (client_id, tries, sid);
 "#;
 
 /// Why the schema is not up to date.

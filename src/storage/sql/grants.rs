@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use jid::{BareJid, DomainPart};
 
-use super::{Db, Row, Value, clients, devices, events, notices, params, rows, sessions, tokens};
+use super::{
+    Db, Row, Value, clients, devices, events, logouts, notices, params, rows, sessions, tokens,
+};
 use crate::clock::Timestamp;
 use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId, Pair, ScopeSet};
 use crate::secrets::TokenHash;
@@ -152,6 +154,7 @@ pub(super) fn end(db: &dyn Db, id: &GrantId, reason: EndReason, now: Timestamp) 
             params![id.as_str()],
         )?;
         devices::end_with_grant(db, id)?;
+        logouts::of_grant(db, id)?;
     }
     end_all(db, grants, reason, now)
 }
@@ -179,6 +182,7 @@ pub(super) fn end_client(
         params![id.as_str()],
     )?;
     devices::end_client(db, id)?;
+    logouts::of_client(db, id)?;
     end_all(db, grants, reason, now)
 }
 
@@ -191,12 +195,13 @@ pub(super) fn end_account(
 ) -> Result<Ended> {
     let (host, localpart) = (account.domain().as_str(), rows::localpart(account));
     let unless = unless.map(Generation::as_str);
+    let ended = end_of_account(db, account, unless, reason, now)?;
     sessions::end_account(db, host, localpart, unless)?;
     if reason == EndReason::AccountDeleted {
         events::forget_account(db, account)?;
         notices::forget_account(db, account)?;
     }
-    end_of_account(db, account, unless, reason, now)
+    Ok(ended)
 }
 
 /// Ends an account's grants, but those of the generation `unless` and of none. Consent that was given
@@ -216,6 +221,7 @@ pub(super) fn end_of_account(
         params![host, localpart, unless],
     )?;
     devices::end_account(db, host, localpart, unless)?;
+    logouts::of_account(db, host, localpart, unless)?;
     let grants = rows::list(
         db,
         concat!(

@@ -15,6 +15,7 @@ mod devices;
 mod events;
 mod grants;
 mod keys;
+mod logouts;
 mod notices;
 mod purge;
 mod rows;

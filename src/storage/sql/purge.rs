@@ -1,6 +1,6 @@
 //! Deleting what serves no purpose any more.
 
-use super::{Db, clients, notices, params, rows, tokens};
+use super::{Db, clients, logouts, notices, params, rows, tokens};
 use crate::clock::Timestamp;
 use crate::storage::Result;
 
@@ -49,6 +49,7 @@ pub(super) fn purge(
     ] {
         gone += rows::change(db, sql, params![at, limit])?;
     }
+    gone += logouts::purge(db, now, limit)?;
     gone += notices::purge(db, now, limit)?;
     Ok(gone + clients::purge(db, now, limit)?)
 }

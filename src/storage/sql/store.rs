@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use jid::{BareJid, DomainPart};
 
 use super::rows::{change, find};
-use super::{Backend, clients, codes, devices, events, grants, keys, notices, params, purge};
-use super::{sessions, tokens};
+use super::{Backend, clients, codes, devices, events, grants, keys, logouts, notices, params};
+use super::{purge, sessions, tokens};
 use crate::clock::Timestamp;
 use crate::metrics::Metrics;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
-    EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, RefreshToken,
+    EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, PendingLogout,
+    RefreshToken, SignIn,
 };
 use crate::secrets::TokenHash;
 use crate::storage::{
@@ -293,13 +294,20 @@ impl<B: Backend> Store for B {
 
     async fn end_session(&self, hash: &TokenHash) -> Result<()> {
         let hash = *hash;
-        self.write(move |db| sessions::end(db, &hash)).await
+        self.write(move |db| {
+            logouts::of_session(db, &hash)?;
+            sessions::end(db, &hash)
+        })
+        .await
     }
 
     async fn end_sessions(&self, account: &BareJid, but: Option<&TokenHash>) -> Result<usize> {
         let (account, but) = (account.clone(), but.copied());
-        self.write(move |db| sessions::end_but(db, &account, but.as_ref()))
-            .await
+        self.write(move |db| {
+            logouts::of_sessions(db, &account, but.as_ref())?;
+            sessions::end_but(db, &account, but.as_ref())
+        })
+        .await
     }
 
     async fn record_events(&self, new: &[Event]) -> Result<()> {
@@ -337,6 +345,47 @@ impl<B: Backend> Store for B {
     ) -> Result<bool> {
         let account = account.clone();
         self.write(move |db| notices::take(db, &account, kind, most, now))
+            .await
+    }
+
+    async fn save_sign_in(
+        &self,
+        sign_in: &SignIn,
+        session: &TokenHash,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (sign_in, session) = (sign_in.clone(), *session);
+        self.write(move |db| logouts::save_sign_in(db, &sign_in, &session, now))
+            .await
+    }
+
+    async fn sid(&self, grant: &GrantId) -> Result<Option<String>> {
+        let grant = grant.clone();
+        self.look_up(move |db| logouts::sid(db, &grant)).await
+    }
+
+    async fn succeed_session(&self, old: &TokenHash, new: &TokenHash) -> Result<()> {
+        let (old, new) = (*old, *new);
+        self.write(move |db| {
+            logouts::succeed(db, &old, &new)?;
+            logouts::of_session(db, &old)?;
+            sessions::end(db, &old)
+        })
+        .await
+    }
+
+    async fn due_logouts(&self, now: Timestamp, limit: usize) -> Result<Vec<PendingLogout>> {
+        self.list(move |db| logouts::due(db, now, limit)).await
+    }
+
+    async fn finish_logout(&self, logout: &PendingLogout) -> Result<()> {
+        let logout = logout.clone();
+        self.write(move |db| logouts::finish(db, &logout)).await
+    }
+
+    async fn postpone_logout(&self, logout: &PendingLogout, until: Timestamp) -> Result<()> {
+        let logout = logout.clone();
+        self.write(move |db| logouts::postpone(db, &logout, until))
             .await
     }
 

@@ -26,7 +26,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     VERSION_1,
     VERSION_2,
     DEVICE_CODES,
@@ -34,6 +34,7 @@ const MIGRATIONS: [&str; 7] = [
     CLAIMS,
     DPOP,
     NOTICES,
+    LOGOUTS,
 ];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
@@ -251,6 +252,35 @@ CREATE TABLE unnoticed (
     localpart TEXT NOT NULL,
     PRIMARY KEY (host, localpart)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Which clients were given something by a browser session whose end they want to hear of; and what they
+/// have still to be told. A sid is one client's name for one session.
+const LOGOUTS: &str = "
+CREATE TABLE sign_ins (
+    grant_id TEXT PRIMARY KEY,
+    session BLOB NOT NULL,
+    client_id TEXT NOT NULL,
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    sid TEXT NOT NULL,
+    signed_in_at INTEGER NOT NULL,
+    gone_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sign_ins_by_session ON sign_ins (session, sid);
+CREATE INDEX sign_ins_by_account ON sign_ins (host, localpart);
+CREATE INDEX sign_ins_by_client ON sign_ins (client_id);
+CREATE INDEX sign_ins_by_end ON sign_ins (gone_at);
+CREATE TABLE pending_logouts (
+    sid TEXT PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    host TEXT NOT NULL,
+    localpart TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    round INTEGER NOT NULL DEFAULT 0,
+    next_at INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pending_logouts_by_client ON pending_logouts (client_id, tries, sid);
 ";
 
 /// Opens or makes the file, for the one connection that writes.

@@ -10,6 +10,7 @@ use super::Command;
 use crate::clock::Timestamp;
 use crate::model::{GrantId, ScopeSet};
 use crate::secrets::{Random, random_text};
+use crate::xmpp::counts::Counts;
 
 /// How long somebody may think.
 const LIFE: Duration = Duration::from_secs(600);
@@ -46,13 +47,15 @@ impl Stage {
 #[derive(Debug)]
 pub(in crate::xmpp) struct Stages {
     waiting: Mutex<HashMap<String, Stage>>,
+    counts: Arc<Counts>,
     random: Arc<dyn Random>,
 }
 
 impl Stages {
-    pub(in crate::xmpp) fn new(random: Arc<dyn Random>) -> Self {
+    pub(in crate::xmpp) fn new(random: Arc<dyn Random>, counts: Arc<Counts>) -> Self {
         Self {
             waiting: Mutex::default(),
+            counts,
             random,
         }
     }
@@ -71,8 +74,10 @@ impl Stages {
             let oldest = of_account().min_by_key(|(_, stage)| stage.since);
             let oldest = oldest.map(|(id, _)| id.clone());
             oldest.and_then(|id| waiting.remove(&id));
+            self.counts.commands_of_account.inc();
         }
         if waiting.len() >= MOST {
+            self.counts.commands.inc();
             return None;
         }
         let id = random_text::<12>(&*self.random);
@@ -114,7 +119,7 @@ mod tests {
 
     #[test]
     fn neither_an_account_nor_all_together_fill_the_memory() {
-        let stages = Stages::new(Arc::new(OsRandom));
+        let stages = Stages::new(Arc::new(OsRandom), Arc::default());
         let now = Timestamp::from_unix(1000);
         for i in 0..100 {
             stages.open(stage(&format!("eve@localhost/{i}")), now);
@@ -126,13 +131,15 @@ mod tests {
         }
         assert_eq!(waiting(), MOST);
         assert!(stages.open(stage("alice@localhost/r"), now).is_none());
+        assert_eq!(stages.counts.commands_of_account.get(), 96);
+        assert!(stages.counts.commands.get() > 0);
         let later = now + LIFE;
         assert!(stages.open(stage("alice@localhost/r"), later).is_some());
     }
 
     #[test]
     fn a_form_is_good_once_for_its_session_and_command_and_not_for_ever() {
-        let stages = Stages::new(Arc::new(OsRandom));
+        let stages = Stages::new(Arc::new(OsRandom), Arc::default());
         let now = Timestamp::from_unix(1000);
         let id = stages.open(stage("alice@localhost/r"), now).unwrap();
         let (alice, other) = (

@@ -266,7 +266,12 @@ impl Link {
         let connection = self.current().ok_or(Unavailable::LinkDown)?;
         let asking = async {
             let id = random_text::<12>(&*self.random);
-            let mut ticket = connection.pending.register(&id, to)?;
+            let registered = connection.pending.register(&id, to);
+            let mut ticket = registered.inspect_err(|error| {
+                if *error == Unavailable::Busy {
+                    self.counts.questions.inc();
+                }
+            })?;
             let stanza = iq::request(&self.ours, to, &id, kind, payload);
             connection
                 .urgent

@@ -106,6 +106,11 @@ fn receive(incoming: Incoming, connection: &Arc<Connection>, inbox: &dyn Inbox) 
             Stanza::read(&mut element, connection.ours.domain())
         }
         Incoming::Refused { why, head } => {
+            match why {
+                Refusal::TooLarge => connection.counts.stanza_size.inc(),
+                Refusal::TooDeep => connection.counts.stanza_depth.inc(),
+                Refusal::NotWellFormed => {}
+            }
             debug!(
                 from = head.as_ref().and_then(|head| head.attr("from")),
                 "a stanza was not taken: {why}"
