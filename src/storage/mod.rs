@@ -4,7 +4,7 @@
 //! [`Store`] says what is meant, and each of its methods is atomic: two callers who redeem one code,
 //! or rotate one refresh token, never both win. Nothing is answered before it is durable. Tokens,
 //! codes and cookies are known here only by their hashes. Which calls are allowed is for `oauth` to
-//! say; what it takes is said once for all databases in [`sql`]; how one is run is for [`sqlite`] and
+//! say; what it takes is said once for all databases in `sql`; how one is run is for [`sqlite`] and
 //! [`postgres`].
 
 mod counts;

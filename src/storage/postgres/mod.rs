@@ -4,7 +4,7 @@
 //! whichever processes work on the database. Where the database finds that two could not have happened one
 //! after the other, one of them is done again. It finds that too often where tables are small, since it goes
 //! by pages of indices; what is done most is therefore `REPEATABLE READ`, where that is as good: see
-//! [`Backend::write_own`]. What is answered is on the database's disk
+//! `Backend::write_own`. What is answered is on the database's disk
 //! (`synchronous_commit`), and seen by whoever asks afterwards.
 //!
 //! A connection that is lost is made anew, and what it certainly had not committed is done again. Where it

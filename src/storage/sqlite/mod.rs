@@ -1,8 +1,8 @@
-//! [`Store`] on SQLite: one file in WAL mode, one thread that writes, a few that read.
+//! [`Store`](super::Store) on SQLite: one file in WAL mode, one thread that writes, a few that read.
 //!
 //! The writer commits the work of all callers that wait together, and answers each only when that is
 //! on the disk (`synchronous=FULL`). Readers see whatever was answered before they were asked. What a
-//! statement does stands in [`sql`](super::sql); this room says which thread it runs on.
+//! statement does stands in `sql`; this room says which thread it runs on.
 
 mod backup;
 mod db;
