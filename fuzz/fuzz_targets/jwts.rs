@@ -32,7 +32,7 @@ fuzz_target!(|text: &str| {
     // DPoP proofs
     if let Ok((claims, jkt)) = verify_with_own_key(&token, "dpop+jwt") {
         assert_eq!(said("typ"), Some(&"dpop+jwt".into()));
-        assert_eq!(said("alg"), Some(&key::ALGORITHM.into()));
+        assert!(said("alg").is_some_and(|alg| key::ALGORITHMS.iter().any(|it| alg == it)));
         assert!(said("crit").is_none());
         assert_eq!(Some(&claims), meant.as_ref());
         assert!(!jkt.as_str().is_empty());
@@ -41,7 +41,7 @@ fuzz_target!(|text: &str| {
     // assertions and request objects
     let types = ["jwt", "oauth-authz-req+jwt"];
     if let Ok(claims) = verify(&jwks, &token, Algorithms::Any, &types) {
-        assert_eq!(said("alg"), Some(&key::ALGORITHM.into()));
+        assert!(said("alg").is_some_and(|alg| key::ALGORITHMS.iter().any(|it| alg == it)));
         let is_ours = |kid: &Value| kid.is_null() || kid == key::KID;
         assert!(said("kid").is_none_or(is_ours));
         assert_eq!(claims.as_object(), meant.as_ref());

@@ -5,8 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// How it signs.
-pub const ALGORITHM: &str = "EdDSA";
+/// How it signs: one algorithm under two names (RFC 8037, RFC 9864).
+pub const ALGORITHMS: [&str; 2] = ["EdDSA", "Ed25519"];
 /// Its name in a set.
 pub const KID: &str = "k";
 
