@@ -2,7 +2,7 @@
 #
 # Tests are laid out by what they need:
 #   src/**            unit tests              no server     make check, make test
-#   tests/*           a file or folder each   no server     make check, make test
+#   tests/*           a file or folder each   PostgreSQL    make check, make test
 #   tests/server/     ONE binary, a module    real servers  make test, make test-matrix
 #                     per scenario            and browser
 #   tests/storm/      the same, for minutes   real servers  make storm
@@ -12,6 +12,8 @@
 # can be borne), and into no other place: `check` takes all others of tests/. All cargo calls but that of
 # `bench` use the dev profile and the same features, so that `check`, `test` and `test-matrix` build each
 # crate once to run and once (clippy, doc) to look at.
+#
+# XMPP_OAUTH_STORAGE=postgres has all of tests/http/ run on PostgreSQL: cargo test --test http.
 #
 # XMPP_OAUTH_SERVERS names the servers that tests/server/ runs against: `prosody` and `ejabberd` are the
 # machine's own packages, `prosody@trixie` is the one of a Debian release (the machine's, or a tree made by
@@ -37,11 +39,11 @@ demo: ## Log alice in by OAUTHBEARER on a real server (AUTO=1: without a person;
 	@AUTO='$(AUTO)' SERVER='$(SERVER)' CARGO='$(CARGO)' tools/demo
 
 test: ## Run every test, against real servers
-	@tools/install build prosody ejabberd browser clients proxy
+	@tools/install build prosody ejabberd browser clients proxy database
 	$(CARGO) test
 
-check: ## Format, lints, docs, architecture and unit tests: fast, no servers
-	@tools/install build lint
+check: ## Format, lints, docs, architecture and unit tests: fast, no XMPP servers
+	@tools/install build lint database
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets --test storm -- -D warnings
@@ -71,4 +73,4 @@ bench: ## Measure the release build beside its references (BENCH='web link': onl
 	$(CARGO) bench --bench speed -- $(BENCH)
 
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody ejabberd browser clients trees lint package proxy fuzz
+	@tools/install build prosody ejabberd browser clients trees lint package proxy fuzz database

@@ -22,8 +22,7 @@ use crate::keys::{KeyError, Keyring};
 use crate::metrics::{self, Gauge, Metrics};
 use crate::oauth::{Foundation, FoundationError, Provider};
 use crate::secrets::{OsRandom, Random, Secret, random_text};
-use crate::storage::sqlite::SqliteStore;
-use crate::storage::{Store, StoreError};
+use crate::storage::{self, Store, StoreError};
 use crate::xmpp::{LinkState, Server};
 
 /// Why the program does not start.
@@ -58,7 +57,7 @@ pub struct App {
     /// The settings.
     pub config: Arc<Config>,
     /// The storage.
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Store>,
     /// The signing keys.
     pub keys: Arc<Keyring>,
     /// The link and what comes over it.
@@ -85,17 +84,17 @@ impl App {
     pub async fn build(config: Arc<Config>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(OsRandom);
-        let store = Arc::new(SqliteStore::open(&config.storage.sqlite_path)?);
+        let store = storage::open(&config.storage.database).await?;
         let server = Server::new(Arc::clone(&config), Arc::clone(&random));
         let keys = Keyring::open(
-            Arc::clone(&store) as _,
+            Arc::clone(&store),
             Arc::clone(&clock),
             (&config.tokens).into(),
         );
         let keys = keys.await?;
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
-            store: Arc::clone(&store) as _,
+            store: Arc::clone(&store),
             accounts: Arc::clone(&server) as _,
             words: Arc::new(NoticeTexts::new(&config)?),
             keys: Arc::clone(&keys),
@@ -216,7 +215,7 @@ impl App {
         doors.spawn(Arc::clone(&self.provider).deliver_logouts(stop.clone()));
         doors.spawn(keep_keys(Arc::clone(&self.keys), stop.clone()));
         doors.spawn(clean_up(
-            Arc::clone(&self.store) as _,
+            Arc::clone(&self.store),
             Arc::clone(&self.clock),
             self.config.audit.keep.unwrap_or_default(),
             stop,
@@ -278,7 +277,7 @@ async fn keep_pages(
 }
 
 struct Vitals {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     server: Arc<Server>,
     provider: Arc<Provider>,
     web: Metrics,

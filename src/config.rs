@@ -6,10 +6,12 @@ mod provider;
 mod reader;
 mod resource;
 mod server;
+mod storage;
 mod values;
 
 pub use file::{known_keys, load, parse};
 pub use reader::{ConfigError, Problem};
+pub use storage::{Database, Postgres, PostgresTls, Storage, database_url};
 pub use values::{MIN_KEY_LENGTH, duration_text};
 
 use std::collections::BTreeMap;
@@ -185,13 +187,6 @@ impl Http {
             .iter()
             .any(|trusted| trusted.contains(&proxy))
     }
-}
-
-/// `[storage]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Storage {
-    /// The database file of `url = "sqlite:…"`.
-    pub sqlite_path: PathBuf,
 }
 
 /// `[site]`: how pages look.

@@ -45,7 +45,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clock", "secrets",
         ],
     ),
-    ("storage", &["metrics", "model", "clock", "secrets"]),
+    (
+        "storage",
+        &["metrics", "model", "config", "clock", "secrets", "tls"],
+    ),
     ("keys", &["storage", "model", "config", "clock", "secrets"]),
     ("fetch", &["config", "tls"]),
     ("accounts", &["model", "secrets"]),
@@ -74,7 +77,10 @@ const CRATES: &[(&[&str], &[&str])] = &[
         ],
         &["http"],
     ),
-    (&["rusqlite"], &["storage"]),
+    (
+        &["rusqlite", "tokio_postgres", "tokio_postgres_rustls"],
+        &["storage"],
+    ),
     (
         &["tokio_xmpp", "xmpp_parsers", "rxml", "xso", "sasl"],
         &["xmpp"],

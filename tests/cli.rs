@@ -5,6 +5,8 @@
 
 #[path = "cli/backup.rs"]
 mod backup;
+#[path = "cli/databases.rs"]
+mod databases;
 #[path = "cli/supervisor.rs"]
 mod supervisor;
 mod support;

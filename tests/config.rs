@@ -13,7 +13,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use xmpp_oauth::config::{Config, known_keys, load, parse};
+use xmpp_oauth::config::{Config, Database, Postgres, PostgresTls, known_keys, load, parse};
+use xmpp_oauth::secrets::Secret;
 
 const DOCUMENTED: &str = include_str!("../component.toml");
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -125,6 +126,7 @@ fn the_documented_examples_are_allowed() {
     for file in [
         "ca.pem",
         "component-secret",
+        "database-password",
         "registration-key",
         "initial-access-tokens",
     ] {
@@ -196,12 +198,74 @@ fn relative_paths_are_relative_to_the_file() {
     std::fs::write(&file, MINIMAL).unwrap();
     let config = load(&file).unwrap();
     assert_eq!(
-        config.storage.sqlite_path,
-        folder.path().join("xmpp-oauth.db")
+        config.storage.database,
+        Database::Sqlite(folder.path().join("xmpp-oauth.db"))
     );
     assert_eq!(config.control_socket, folder.path().join("xmpp-oauth.sock"));
     let absolute = read(&with("storage", "url = \"sqlite:/var/lib/x.db\""));
-    assert_eq!(absolute.storage.sqlite_path, Path::new("/var/lib/x.db"));
+    let database = absolute.storage.database.to_string();
+    assert_eq!(database, "/var/lib/x.db");
+}
+
+fn postgres(lines: &str) -> Postgres {
+    match read(&format!("{MINIMAL}[storage]\n{lines}"))
+        .storage
+        .database
+    {
+        Database::Postgres(postgres) => postgres,
+        Database::Sqlite(path) => panic!("{}", path.display()),
+    }
+}
+
+#[test]
+fn a_database_of_postgresql_is_named_by_its_url() {
+    let there = postgres("url = 'postgres://oauth@db.example.com/tokens'");
+    assert_eq!(there.hosts, [("db.example.com".to_owned(), 5432)]);
+    assert_eq!(
+        (there.user.as_str(), there.name.as_str()),
+        ("oauth", "tokens")
+    );
+    assert_eq!((there.password, there.connections), (None, 8));
+    // whoever is off this machine proves who it is
+    assert_eq!(there.tls, Some(PostgresTls::default()));
+    let open = postgres("url = 'postgres://oauth@10.0.0.2/tokens?sslmode=disable'");
+    assert_eq!(open.tls, None);
+
+    let here = postgres("url = 'postgresql://oauth@[::1]:5433'\npassword = 'p'\nconnections = 20");
+    assert_eq!(here.hosts, [("::1".to_owned(), 5433)]);
+    assert_eq!((here.name.as_str(), here.tls), ("oauth", None));
+    assert_eq!(
+        (here.password, here.connections),
+        (Some(Secret::new("p")), 20)
+    );
+    let socket = postgres("url = 'postgres://oauth@%2Frun%2Fpostgresql/tokens'");
+    assert_eq!(socket.hosts, [("/run/postgresql".to_owned(), 5432)]);
+    let socket = postgres("url = 'postgres:///tokens?user=oauth&host=/run/postgresql'");
+    assert_eq!(
+        (socket.hosts[0].0.as_str(), socket.tls),
+        ("/run/postgresql", None)
+    );
+    let several = postgres("url = 'postgres:///tokens?user=oauth&host=a,b&port=5432,5433'");
+    let hosts = [("a".to_owned(), 5432), ("b".to_owned(), 5433)];
+    assert_eq!(several.hosts, hosts);
+
+    let with_password = postgres("url = 'postgres://oauth:p%40ss@h/d'");
+    assert_eq!(with_password.password, Some(Secret::new("p@ss")));
+    let shown = with_password.to_string();
+    assert_eq!(shown, "postgres://oauth@h:5432/d");
+    assert!(
+        !format!("{with_password:?}").contains("ss\""),
+        "{with_password:?}"
+    );
+    let twice = with(
+        "storage",
+        "url = 'postgres://u:hunter2@h/d'\npassword = 'p'",
+    );
+    let complaint = complaint(&twice);
+    assert!(
+        complaint.contains("keep one") && !complaint.contains("hunter2"),
+        "{complaint}"
+    );
 }
 
 #[test]
@@ -247,9 +311,38 @@ fn options_that_do_nothing_yet_are_unknown() {
     );
     refused(
         "storage",
-        "url = \"postgres://u:hunter2@h/d\"",
-        &["\"sqlite:PATH\"", "\"postgres:…\""],
+        "url = \"mysql://u:hunter2@h/d\"",
+        &[
+            "\"sqlite:PATH\"",
+            "\"postgres://USER@HOST/DATABASE\"",
+            "\"mysql:…\"",
+        ],
     );
+    for (url, words) in [
+        ("postgres:u:hunter2@h/d", "not \"postgres:…\""),
+        ("postgres://:hunter2@h:x/d", "is no URL"),
+        ("postgres:///d?user=u", "names no host"),
+        ("postgres://:hunter2@h/d", "names no user"),
+        (
+            "postgres://u:hunter2@h/d?sslmode=require",
+            "verify-full (the default",
+        ),
+        ("postgres://u:hunter2@h/d?sslrootcert=none", "/none"),
+        (
+            "postgres://u:hunter2@h/d?password=x",
+            "a parameter \"password\"",
+        ),
+        ("postgres://u@/d?host=a,b&port=1,2,3", "is no URL"),
+        (
+            "postgres:///d?user=u&host=a,b&port=1,2,3",
+            "another number of ports",
+        ),
+    ] {
+        let line = format!("url = {url:?}");
+        refused("storage", &line, &[words]);
+        let complaint = complaint(&with("storage", &line));
+        assert!(!complaint.contains("hunter2"), "{complaint}");
+    }
     refused("site", "locales = [\"tlh\"]", &["\"en\"", "TAG.ftl"]);
     refused("site", "locales = [\"../en\"]", &["\"en\"", "TAG.ftl"]);
 }

@@ -15,6 +15,8 @@ mod client;
 mod answers;
 #[path = "http/flows.rs"]
 mod flows;
+#[path = "support/postgres.rs"]
+mod postgres;
 #[path = "http/server.rs"]
 mod server;
 #[path = "support/wait.rs"]
@@ -58,6 +60,8 @@ mod connections;
 mod consent;
 #[path = "http/cors.rs"]
 mod cors;
+#[path = "http/databases.rs"]
+mod databases;
 #[path = "http/device_answers.rs"]
 mod device_answers;
 #[path = "http/devices.rs"]

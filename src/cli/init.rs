@@ -299,13 +299,12 @@ mod tests {
         let text = plan(Some(packaged())).component_toml();
         let config = config::parse(&text, Path::new("/etc/x")).unwrap();
         assert_eq!(config.control_socket, Path::new("/run/x/control.sock"));
-        assert_eq!(config.storage.sqlite_path, Path::new("/var/lib/x/x.db"));
+        let database = config.storage.database.to_string();
+        assert_eq!(database, "/var/lib/x/x.db");
         let text = plan(None).component_toml();
         let config = config::parse(&text, Path::new("/etc/x")).unwrap();
         assert_eq!(config.control_socket, Path::new("/etc/x/xmpp-oauth.sock"));
-        assert_eq!(
-            config.storage.sqlite_path,
-            Path::new("/etc/x/xmpp-oauth.db")
-        );
+        let database = config.storage.database.to_string();
+        assert_eq!(database, "/etc/x/xmpp-oauth.db");
     }
 }

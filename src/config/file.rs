@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::reader::{ConfigError, Findings, Problem, Reader, Section};
 use super::{Config, Http};
-use super::{provider, resource, server};
+use super::{provider, resource, server, storage};
 
 /// A longer path does not fit a socket's address (`sun_path`, with its final zero).
 const MAX_SOCKET_PATH: usize = 107;
@@ -60,7 +60,7 @@ fn whole(file: &Section<'_>, path: Option<&Path>) -> Option<Config> {
     let jid = component.as_ref().map(|component| component.jid.clone());
     let xmpp = file.section("xmpp", |section| server::xmpp(section, jid.as_deref()));
     let http = file.section("http", server::http);
-    let storage = file.section("storage", server::storage);
+    let storage = file.section("storage", |section| storage::storage(section, path));
     let site = file.section("site", provider::site);
     let tokens = file.section("tokens", provider::tokens);
     let registration = file.section("registration", |section| {

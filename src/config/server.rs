@@ -1,4 +1,4 @@
-//! The sections about this machine: the link, the XMPP server, the listeners and the database.
+//! The sections about this machine: the link, the XMPP server and the listeners.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use jid::{BareJid, DomainPart};
-use url::Url;
 
 use super::reader::Section;
 use super::values::{
     Value, domain, expected, filled_in, host_and_port, host_of, is_loopback, one_of, public_url,
     quoted,
 };
-use super::{Authentication, C2s, C2sTls, Component, Fetch, Http, Storage, Xmpp};
+use super::{Authentication, C2s, C2sTls, Component, Fetch, Http, Xmpp};
 
 pub(super) fn component(section: &Section<'_>, file: Option<&Path>) -> Option<Component> {
     let jid = section.required(
@@ -279,22 +278,4 @@ fn listening(text: &str) -> Value<SocketAddr> {
             &quoted(text),
         )
     })
-}
-
-pub(super) fn storage(section: &Section<'_>) -> Storage {
-    let sqlite_path = section
-        .text("url", |text| match text.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() && !path.starts_with("//") => Ok(section.absolute(path)),
-            _ => Err(expected("\"sqlite:PATH\"", &without_password(text))),
-        })
-        .unwrap_or_else(|| section.absolute("xmpp-oauth.db"));
-    Storage { sqlite_path }
-}
-
-/// A database's URL without the password that it may hold.
-fn without_password(text: &str) -> String {
-    match Url::parse(text) {
-        Ok(url) if url.password().is_some() => format!("\"{}:…\"", url.scheme()),
-        _ => quoted(text),
-    }
 }

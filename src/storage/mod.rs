@@ -4,16 +4,25 @@
 //! [`Store`] says what is meant, and each of its methods is atomic: two callers who redeem one code,
 //! or rotate one refresh token, never both win. Nothing is answered before it is durable. Tokens,
 //! codes and cookies are known here only by their hashes. Which calls are allowed is for `oauth` to
-//! say; which database stands behind is for [`sqlite`].
+//! say; what it takes is said once for all databases in `sql`; how one is run is for [`sqlite`] and
+//! [`postgres`].
 
+mod counts;
+pub mod postgres;
+mod sql;
 pub mod sqlite;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jid::{BareJid, DomainPart};
 
+use self::postgres::PostgresStore;
+use self::sqlite::SqliteStore;
 use crate::clock::Timestamp;
+use crate::config::Database;
+use crate::metrics::Metrics;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
     EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, PendingLogout,
@@ -47,6 +56,18 @@ pub enum StoreError {
 
 /// The result of a store's method.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Opens the database that the settings name, or makes its file or its tables, and brings its schema up to
+/// date.
+///
+/// # Errors
+/// It cannot be opened, or is of a newer version.
+pub async fn open(database: &Database) -> Result<Arc<dyn Store>> {
+    Ok(match database {
+        Database::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+        Database::Postgres(settings) => Arc::new(PostgresStore::open(settings).await?),
+    })
+}
 
 /// What the store knows of a client beyond its self-contained `client_id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,7 +206,7 @@ pub const MOST_PENDING_LOGOUTS: usize = 10_000;
 /// How many rows of security events an account keeps.
 pub const EVENTS_KEPT: usize = 500;
 
-/// Durable storage. One conformance suite (`tests/store.rs`) runs on every implementation.
+/// Durable storage. One conformance suite (`tests/store/`) runs on every implementation.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // Clients
@@ -505,4 +526,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether it can be read and written right now.
     async fn check(&self) -> Result<()>;
+
+    /// Finishes what is waiting, then closes. Later calls get [`StoreError::Closed`].
+    async fn close(&self);
+
+    /// What is counted of it.
+    fn metrics(&self) -> &Metrics;
 }

@@ -113,9 +113,9 @@ async fn nothing_is_kept_where_the_operator_wants_none() {
     let token = tokens["refresh_token"].as_str().unwrap();
     // that an app was given access is told, and counted, behind the answer
     world.server.told(1).await;
-    let commits = world.store.commits();
+    let commits = world.commits();
     assert_eq!(world.refresh(&app, token).await.status, 200);
-    assert_eq!(world.store.commits(), commits + 1, "the rotation alone");
+    assert_eq!(world.commits(), commits + 1, "the rotation alone");
     let stored = world.store_events(ALICE).await;
     assert_eq!(stored, []);
 }

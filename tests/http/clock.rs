@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::json;
 use xmpp_oauth::clock::Timestamp;
-use xmpp_oauth::storage::Store as _;
 
 use crate::client::Http;
 use crate::login::try_from;

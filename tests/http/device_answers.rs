@@ -8,7 +8,6 @@ use xmpp_oauth::accounts::AccountStatus;
 use xmpp_oauth::model::ScopeSet;
 use xmpp_oauth::oauth::consent::AskAgain;
 use xmpp_oauth::oauth::device::{DeviceDecided, DeviceQuestion, NoDevice};
-use xmpp_oauth::storage::Store as _;
 
 use crate::answers::assert_error;
 use crate::client::Http;

@@ -3,7 +3,6 @@
 use serde_json::json;
 use xmpp_oauth::model::{BrowserSession, GrantId, SessionId, XmppSession};
 use xmpp_oauth::oauth::granted::Granted;
-use xmpp_oauth::storage::Store as _;
 
 use crate::answers::{assert_error, parameter};
 use crate::client::Http;
@@ -121,20 +120,20 @@ async fn a_token_that_is_used_all_day_costs_few_writes() {
     let begin = only(&world).await.grant.last_used_at.as_unix();
     // that an app was given access is told, and counted, behind the answer
     world.server.told(1).await;
-    let commits = world.store.commits();
+    let commits = world.commits();
     for _ in 0..599 {
         world.wait(1);
         let provider = &world.provider;
         provider.check_bearer(&host, message.as_bytes(), None).await;
     }
-    assert_eq!(world.store.commits(), commits);
+    assert_eq!(world.commits(), commits);
     world.wait(1);
     for _ in 0..100 {
         let provider = &world.provider;
         provider.check_bearer(&host, message.as_bytes(), None).await;
     }
     used_at(&world, begin + 600).await;
-    assert_eq!(world.store.commits(), commits + 1);
+    assert_eq!(world.commits(), commits + 1);
 }
 
 #[tokio::test]

@@ -12,13 +12,14 @@ use xmpp_oauth::clock::{ManualClock, Timestamp};
 use xmpp_oauth::config::{self, Config};
 use xmpp_oauth::http::{NoticeTexts, Web, router, server};
 use xmpp_oauth::keys::{KeySettings, Keyring};
-use xmpp_oauth::metrics::Metrics;
+use xmpp_oauth::metrics::{self, Metrics};
 use xmpp_oauth::model::{Grant, GrantId, KeptEvent, SigningAlgorithm};
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::OsRandom;
 use xmpp_oauth::storage::sqlite::SqliteStore;
-use xmpp_oauth::storage::{GrantFilter, Store, StoredKey};
+use xmpp_oauth::storage::{self, GrantFilter, Store, StoredKey};
 
+use crate::postgres;
 use crate::server::Server;
 
 pub(crate) const ALICE: &str = "alice@example.com";
@@ -28,7 +29,7 @@ pub(crate) const PASSWORD: &str = "wonderland";
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) server: Arc<Server>,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) provider: Arc<Provider>,
     pub(crate) web_metrics: Metrics,
@@ -36,6 +37,8 @@ pub(crate) struct World {
     /// Where it listens: the issuer, unless a test's settings name another.
     base: String,
     config: Arc<Config>,
+    /// Its section of the settings, where it is not SQLite.
+    storage: String,
     stop: watch::Sender<bool>,
     folder: TempDir,
 }
@@ -45,21 +48,44 @@ impl World {
         Self::with("").await
     }
 
+    /// On a database of PostgreSQL. All others are, too, where `XMPP_OAUTH_STORAGE=postgres` is set.
+    pub(crate) async fn on_postgres() -> Self {
+        Self::on(on_postgres().await, "").await
+    }
+
     /// With other settings, in TOML: `http.trusted_proxies = []`. An empty text takes one out.
     pub(crate) async fn with(more: &str) -> Self {
+        let name = std::env::var_os("XMPP_OAUTH_STORAGE");
+        let storage = match name.is_some_and(|name| name == "postgres") {
+            true => on_postgres().await,
+            false => String::new(),
+        };
+        Self::on(storage, more).await
+    }
+
+    async fn on(storage: String, more: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let folder = TempDir::new().unwrap();
-        let config = config::parse(&settings(&base, more), folder.path()).unwrap();
+        let text = settings(&base, more) + &storage;
+        let config = config::parse(&text, folder.path()).unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
         let server = Arc::new(Server::default());
-        Self::start(listener, Arc::new(config), folder, clock, server).await
+        Self::start(listener, Arc::new(config), (storage, folder), clock, server).await
+    }
+
+    /// How often the database has committed.
+    pub(crate) fn commits(&self) -> u64 {
+        let text = metrics::text([self.store.metrics()]);
+        let count = "xmpp_oauth_storage_commit_seconds_count ";
+        let count = text.lines().find_map(|line| line.strip_prefix(count));
+        count.unwrap().parse().unwrap()
     }
 
     /// The same after it was started anew with these settings in the place of the first ones. The issuer
     /// stays.
     pub(crate) async fn reconfigured(mut self, more: &str) -> Self {
-        let text = settings(&self.issuer, more);
+        let text = settings(&self.issuer, more) + &self.storage;
         self.config = Arc::new(config::parse(&text, self.folder.path()).unwrap());
         self.restarted().await
     }
@@ -71,30 +97,31 @@ impl World {
             server,
             config,
             stop,
+            storage,
             folder,
             ..
         } = self;
         stop.send_replace(true);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::start(listener, config, folder, clock, server).await
+        Self::start(listener, config, (storage, folder), clock, server).await
     }
 
     async fn start(
         listener: TcpListener,
         config: Arc<Config>,
-        folder: TempDir,
+        (storage, folder): (String, TempDir),
         clock: Arc<ManualClock>,
         server: Arc<Server>,
     ) -> Self {
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let store = Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
+        let store = storage::open(&config.storage.database).await.unwrap();
         if store.signing_keys().await.unwrap().is_empty() {
             for key in signing_keys().await {
                 store.add_signing_key(key, key.created_at).await.unwrap();
             }
         }
         let keys = Keyring::open(
-            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&store),
             Arc::clone(&clock) as _,
             (&config.tokens).into(),
         );
@@ -102,7 +129,7 @@ impl World {
         let words = Arc::new(NoticeTexts::new(&config).unwrap());
         let provider = Provider::new(Foundation {
             config: Arc::clone(&config),
-            store: Arc::clone(&store) as _,
+            store: Arc::clone(&store),
             accounts: Arc::clone(&server) as _,
             words,
             keys: Arc::clone(&keys),
@@ -131,6 +158,7 @@ impl World {
             base,
             config,
             stop,
+            storage,
             folder,
         }
     }
@@ -186,19 +214,27 @@ async fn signing_keys() -> &'static [StoredKey] {
     static KEYS: OnceCell<Vec<StoredKey>> = OnceCell::const_new();
     let make = async || {
         let folder = TempDir::new().unwrap();
-        let store = Arc::new(SqliteStore::open(folder.path().join("key.db")).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(folder.path().join("key.db")).unwrap());
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
         let settings = KeySettings {
             algorithms: SigningAlgorithm::ALL.to_vec(),
             ttl: None,
         };
-        let keys = Keyring::open(Arc::clone(&store) as Arc<dyn Store>, clock, settings)
+        let keys = Keyring::open(Arc::clone(&store), clock, settings)
             .await
             .unwrap();
         keys.ready().await.unwrap();
         store.signing_keys().await.unwrap()
     };
     KEYS.get_or_init(make).await
+}
+
+/// The settings of a new database there.
+async fn on_postgres() -> String {
+    let server = postgres::Server::shared();
+    let url = server.url(&server.database().await.name);
+    format!("\n[storage]\nurl = {url:?}\nconnections = 4\n")
 }
 
 fn settings(base: &str, more: &str) -> String {

@@ -1,7 +1,7 @@
 //! Ad-hoc commands (XEP-0050): who may do what, and only once.
 
 use minidom::Element;
-use xmpp_oauth::storage::{GrantFilter, Store as _, StoredKey};
+use xmpp_oauth::storage::{GrantFilter, StoredKey};
 
 use crate::world::{Peer, World, condition, iq, text};
 

@@ -42,7 +42,7 @@ pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
 pub(crate) struct World {
     pub(crate) listener: TcpListener,
     pub(crate) server: Arc<Server>,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<dyn Store>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
     _folder: TempDir,
@@ -116,18 +116,19 @@ impl World {
 
     async fn start(listener: TcpListener, folder: TempDir, text: &str) -> Self {
         let config = Arc::new(config::parse(text, folder.path()).unwrap());
-        let store = Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(folder.path().join("test.db")).unwrap());
         let clock = Arc::new(ManualClock::at(NOW));
         let server = Server::new(Arc::clone(&config), Arc::new(OsRandom));
         let keys = Keyring::open(
-            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&store),
             Arc::clone(&clock) as _,
             (&config.tokens).into(),
         );
         let words = Arc::new(NoticeTexts::new(&config).unwrap());
         let provider = Provider::new(Foundation {
             config,
-            store: Arc::clone(&store) as _,
+            store: Arc::clone(&store),
             accounts: Arc::clone(&server) as _,
             words,
             keys: keys.await.unwrap(),

@@ -12,8 +12,11 @@ use xmpp_oauth::model::{
     GrantType, Pair, ResponseType, SubjectType, Thumbprint,
 };
 use xmpp_oauth::secrets::TokenHash;
+use xmpp_oauth::storage::postgres::PostgresStore;
 use xmpp_oauth::storage::sqlite::SqliteStore;
 use xmpp_oauth::storage::{Redeemed, Rotation, Store};
+
+use crate::server::Server;
 
 pub(crate) type Shared = Arc<dyn Store>;
 
@@ -23,10 +26,16 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
-pub(crate) fn sqlite() -> (Shared, TempDir) {
+pub(crate) async fn sqlite() -> (Shared, TempDir) {
     let files = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(files.path().join("store.db")).unwrap();
     (Arc::new(store), files)
+}
+
+pub(crate) async fn postgres() -> (Shared, ()) {
+    let settings = Server::shared().database().await;
+    let store = PostgresStore::open(&settings).await.unwrap();
+    (Arc::new(store), ())
 }
 
 pub(crate) fn jid(text: &str) -> BareJid {

@@ -1,9 +1,12 @@
-//! What every [`Store`] must do, run on each of them; and what is SQLite's own.
+//! What every [`Store`] must do, run on each of them; and what is each one's own.
 
 #![expect(
     clippy::unwrap_used,
     reason = "clippy takes only the test functions themselves for tests"
 )]
+
+#[path = "../support/postgres.rs"]
+mod server;
 
 mod clients;
 mod codes;
@@ -16,6 +19,7 @@ mod keys;
 mod logouts;
 mod model;
 mod notices;
+mod pools;
 mod purge;
 mod rotation;
 mod sessions;
@@ -24,13 +28,14 @@ mod sessions;
 macro_rules! conformance {
     ($($room:ident: $($test:ident)*;)*) => {
         conformance!(@backend sqlite $($room: $($test)*;)*);
+        conformance!(@backend postgres $($room: $($test)*;)*);
     };
     (@backend $backend:ident $($room:ident: $($test:ident)*;)*) => {
         mod $backend {
             $(mod $room {
                 $(#[tokio::test(flavor = "multi_thread")]
                 async fn $test() {
-                    let (store, _files) = crate::fixture::$backend();
+                    let (store, _files) = crate::fixture::$backend().await;
                     crate::$room::$test(store).await;
                 })*
             })*

@@ -23,6 +23,7 @@ pub(crate) mod http;
 pub(crate) mod nginx;
 pub(crate) mod npm;
 pub(crate) mod ports;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod prosody;
 pub(crate) mod release;

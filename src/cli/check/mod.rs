@@ -177,7 +177,7 @@ async fn check_link(provider: &mut Provider, config: &Config, report: &mut Repor
         Err(error) => return report.fail("serve", error),
     };
     match vitals.storage {
-        None => report.ok("storage", config.storage.sqlite_path.display()),
+        None => report.ok("storage", &config.storage.database),
         Some(why) => report.fail("storage", why),
     }
     if let Some(why) = vitals.link {

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{SqliteStore, rows, schema};
+use super::{SqliteStore, schema};
 use crate::clock::Timestamp;
 use crate::model::{BrowserSession, EndReason};
 use crate::secrets::TokenHash;
@@ -25,6 +25,16 @@ fn session() -> BrowserSession {
         from: None,
         user_agent: None,
     }
+}
+
+/// What is half of a job.
+fn insert(db: &Connection, hash: &TokenHash, host: &str) -> Result<()> {
+    db.execute(
+        "INSERT INTO browser_sessions (hash, host, localpart, auth_time, expires_at)
+         VALUES (?, ?, '', 0, 0)",
+        (hash.as_bytes(), host),
+    )?;
+    Ok(())
 }
 
 async fn pragma(store: &SqliteStore, name: &'static str, value: i64) {
@@ -94,7 +104,7 @@ async fn a_file_that_cannot_be_written_is_told_and_still_read() {
 async fn a_job_that_panics_undoes_itself_and_nothing_else() {
     let (store, _files) = open();
     let panics = store.writer.run(|db| -> Result<()> {
-        super::sessions::save(db, &TokenHash::of("1"), &session())?;
+        insert(db, &TokenHash::of("1"), "example.com")?;
         panic!("as planned");
     });
     let hash = TokenHash::of("2");
@@ -118,12 +128,9 @@ async fn a_job_that_panics_undoes_itself_and_nothing_else() {
 async fn a_job_that_fails_undoes_itself_and_nothing_else() {
     let (store, _files) = open();
     let fails = store.writer.run(|db| {
-        super::sessions::save(db, &TokenHash::of("1"), &session())?;
-        rows::change(
-            db,
-            "INSERT INTO refresh_tokens VALUES (x'00', 7, 0, NULL, NULL, NULL)",
-            [],
-        )
+        insert(db, &TokenHash::of("1"), "example.com")?;
+        let sql = "INSERT INTO refresh_tokens VALUES (x'00', 7, 0, NULL, NULL, NULL)";
+        Ok(db.execute(sql, [])?)
     });
     let hash = TokenHash::of("2");
     let session = session();
@@ -140,14 +147,7 @@ async fn what_this_version_cannot_read_is_called_corrupt() {
     let hash = TokenHash::of("1");
     store
         .writer
-        .run(move |db| {
-            rows::change(
-                db,
-                "INSERT INTO browser_sessions (hash, host, localpart, auth_time, expires_at)
-                 VALUES (?, 'no domain!', '', 0, 0)",
-                [hash.as_bytes()],
-            )
-        })
+        .run(move |db| insert(db, &hash, "no domain!"))
         .await
         .unwrap();
     let error = store.session(&hash).await;

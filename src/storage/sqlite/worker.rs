@@ -10,7 +10,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::counts::Counts;
+use crate::storage::counts::Counts;
 use crate::storage::{Result, StoreError};
 
 /// Callers who find this many jobs waiting wait to hand theirs over.

@@ -1,8 +1,6 @@
 //! Device codes (RFC 8628): asked for by a device, answered by a person, redeemed once.
 
-use rusqlite::{Connection, Row};
-
-use super::{codes, grants, rows, sessions};
+use super::{Db, Row, codes, grants, params, rows, sessions};
 use crate::clock::Timestamp;
 use crate::model::{
     Approval, Client, ClientId, DeviceCode, DeviceState, Generation, Grant, GrantId, Pair,
@@ -13,11 +11,15 @@ use crate::storage::{
 };
 
 /// What [`device`] reads, as the first columns of a row.
-const COLUMNS: &str = "client_id, scopes, asked_from, issued_at, expires_at, decision, consumed_at,
-     grant_id, host, localpart, granted, auth_time, generation, granted_from";
+macro_rules! device_columns {
+    () => {
+        "client_id, scopes, asked_from, issued_at, expires_at, decision, consumed_at, grant_id, host,
+         localpart, granted, auth_time, generation, granted_from"
+    };
+}
 
 pub(super) fn save(
-    db: &Connection,
+    db: &dyn Db,
     hash: &TokenHash,
     user_code: &TokenHash,
     device: &DeviceCode,
@@ -27,8 +29,8 @@ pub(super) fn save(
     let waiting = rows::find(
         db,
         "SELECT count(*) FROM device_codes WHERE consumed_at IS NULL AND gone_at > ?",
-        [device.issued_at.as_unix()],
-        |row| Ok(row.get::<_, i64>(0)?),
+        params![device.issued_at.as_unix()],
+        |row| row.get::<i64>(0),
     )?;
     if waiting.is_some_and(|waiting| usize::try_from(waiting).is_ok_and(|it| it >= most)) {
         return Ok(DeviceSaved::TooMany);
@@ -38,7 +40,7 @@ pub(super) fn save(
         "INSERT INTO device_codes (hash, user_code, client_id, scopes, asked_from, issued_at,
              expires_at, gone_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user_code) DO NOTHING",
-        (
+        params![
             hash.as_bytes(),
             user_code.as_bytes(),
             device.client_id.as_str(),
@@ -46,8 +48,8 @@ pub(super) fn save(
             &device.asked_from,
             device.issued_at.as_unix(),
             device.expires_at.as_unix(),
-            (device.expires_at + EXPIRED_DEVICE_KEPT).as_unix(),
-        ),
+            (device.expires_at + EXPIRED_DEVICE_KEPT).as_unix()
+        ],
     )?;
     Ok(match saved {
         0 => DeviceSaved::Taken,
@@ -55,29 +57,37 @@ pub(super) fn save(
     })
 }
 
-pub(super) fn find(db: &Connection, hash: &TokenHash) -> Result<Option<DeviceCode>> {
+pub(super) fn find(db: &dyn Db, hash: &TokenHash) -> Result<Option<DeviceCode>> {
     rows::find(
         db,
-        &format!("SELECT {COLUMNS} FROM device_codes WHERE hash = ?"),
-        [hash.as_bytes()],
+        concat!(
+            "SELECT ",
+            device_columns!(),
+            " FROM device_codes WHERE hash = ?"
+        ),
+        params![hash.as_bytes()],
         device,
     )
 }
 
 pub(super) fn find_by_user_code(
-    db: &Connection,
+    db: &dyn Db,
     user_code: &TokenHash,
 ) -> Result<Option<(TokenHash, DeviceCode)>> {
     rows::find(
         db,
-        &format!("SELECT {COLUMNS}, hash FROM device_codes WHERE user_code = ?"),
-        [user_code.as_bytes()],
+        concat!(
+            "SELECT ",
+            device_columns!(),
+            ", hash FROM device_codes WHERE user_code = ?"
+        ),
+        params![user_code.as_bytes()],
         |row| Ok((TokenHash::from_bytes(row.get(14)?), device(row)?)),
     )
 }
 
 pub(super) fn approve(
-    db: &Connection,
+    db: &dyn Db,
     hash: &TokenHash,
     approval: &Approval,
     session: &TokenHash,
@@ -92,7 +102,7 @@ pub(super) fn approve(
         "UPDATE device_codes SET decision = 'approved', asked_from = '', grant_id = ?3, host = ?4, localpart = ?5,
              granted = ?6, auth_time = ?7, generation = ?8, granted_from = ?9
          WHERE hash = ?1 AND decision IS NULL AND expires_at > ?2",
-        (
+        params![
             hash.as_bytes(),
             now.as_unix(),
             approval.grant_id.as_str(),
@@ -101,14 +111,13 @@ pub(super) fn approve(
             approval.scopes.to_string(),
             approval.auth_time.map(Timestamp::as_unix),
             approval.generation.as_ref().map(Generation::as_str),
-            approval.granted_from.map(|from| from.to_string()),
-        ),
+            approval.granted_from.map(|from| from.to_string())],
     )
     .map(answered)
 }
 
 pub(super) fn deny(
-    db: &Connection,
+    db: &dyn Db,
     hash: &TokenHash,
     session: &TokenHash,
     now: Timestamp,
@@ -120,7 +129,7 @@ pub(super) fn deny(
         db,
         "UPDATE device_codes SET decision = 'denied', asked_from = ''
          WHERE hash = ?1 AND decision IS NULL AND expires_at > ?2",
-        (hash.as_bytes(), now.as_unix()),
+        params![hash.as_bytes(), now.as_unix()],
     )
     .map(answered)
 }
@@ -133,7 +142,7 @@ fn answered(rows: usize) -> DeviceAnswered {
 }
 
 pub(super) fn redeem(
-    db: &Connection,
+    db: &dyn Db,
     hash: &TokenHash,
     client: &Client,
     grant: &Grant,
@@ -145,18 +154,18 @@ pub(super) fn redeem(
         "UPDATE device_codes SET consumed_at = ?2, gone_at = ?3
          WHERE hash = ?1 AND decision = 'approved' AND grant_id = ?4 AND consumed_at IS NULL
              AND expires_at > ?2",
-        (
+        params![
             hash.as_bytes(),
             now.as_unix(),
             (now + REDEEMED_CODE_KEPT).as_unix(),
-            grant.id.as_str(),
-        ),
+            grant.id.as_str()
+        ],
     )?;
     if consumed == 0 {
         let given = rows::find(
             db,
             "SELECT grant_id FROM device_codes WHERE hash = ? AND consumed_at IS NOT NULL",
-            [hash.as_bytes()],
+            params![hash.as_bytes()],
             |row| Ok(GrantId::new(rows::text(row, 0)?)),
         )?;
         return codes::replayed(db, given, now);
@@ -170,7 +179,7 @@ pub(super) fn redeem(
 
 /// Takes back what an account has allowed to devices that have not fetched it.
 pub(super) fn end_account(
-    db: &Connection,
+    db: &dyn Db,
     host: &str,
     localpart: &str,
     unless: Option<&str>,
@@ -180,38 +189,38 @@ pub(super) fn end_account(
         "UPDATE device_codes SET decision = 'denied'
          WHERE host = ?1 AND localpart = ?2 AND decision = 'approved' AND consumed_at IS NULL
              AND (?3 IS NULL OR generation <> ?3)",
-        (host, localpart, unless),
+        params![host, localpart, unless],
     )
     .map(drop)
 }
 
 /// The same of what a grant's account has allowed to its client's devices.
-pub(super) fn end_with_grant(db: &Connection, id: &GrantId) -> Result<()> {
+pub(super) fn end_with_grant(db: &dyn Db, id: &GrantId) -> Result<()> {
     rows::change(
         db,
         "UPDATE device_codes SET decision = 'denied'
          WHERE decision = 'approved' AND consumed_at IS NULL AND (host, localpart, client_id) =
              (SELECT g.host, g.localpart, c.client_id
               FROM grants g JOIN clients c ON c.no = g.client_no WHERE g.grant_id = ?)",
-        [id.as_str()],
+        params![id.as_str()],
     )
     .map(drop)
 }
 
 /// The same of all that was allowed to a client's devices.
-pub(super) fn end_client(db: &Connection, id: &ClientId) -> Result<()> {
+pub(super) fn end_client(db: &dyn Db, id: &ClientId) -> Result<()> {
     rows::change(
         db,
         "UPDATE device_codes SET decision = 'denied'
          WHERE client_id = ? AND decision = 'approved' AND consumed_at IS NULL",
-        [id.as_str()],
+        params![id.as_str()],
     )
     .map(drop)
 }
 
-fn device(row: &Row<'_>) -> Result<DeviceCode> {
+fn device(row: &dyn Row) -> Result<DeviceCode> {
     let consumed = rows::moment_if_any(row, 6)?.is_some();
-    let decision = row.get::<_, Option<String>>(5)?;
+    let decision = row.get::<Option<String>>(5)?;
     let state = match decision.as_deref() {
         None => DeviceState::Pending,
         Some("denied") => DeviceState::Denied,

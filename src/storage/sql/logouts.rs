@@ -2,9 +2,8 @@
 //! has ended.
 
 use jid::BareJid;
-use rusqlite::{Connection, Params, Row};
 
-use super::rows;
+use super::{Db, Row, Value, params, rows};
 use crate::clock::Timestamp;
 use crate::model::{ClientId, GrantId, PendingLogout, SignIn};
 use crate::secrets::TokenHash;
@@ -16,7 +15,7 @@ const OF_ONE_CLIENT: i64 = 3;
 const OF_ONE_SESSION: i64 = 200;
 
 pub(super) fn save_sign_in(
-    db: &Connection,
+    db: &dyn Db,
     sign_in: &SignIn,
     session: &TokenHash,
     now: Timestamp,
@@ -27,44 +26,44 @@ pub(super) fn save_sign_in(
              (grant_id, session, client_id, host, localpart, sid, signed_in_at, gone_at)
          SELECT ?1, hash, ?3, host, localpart, ?6, ?7, expires_at
          FROM browser_sessions WHERE hash = ?2 AND host = ?4 AND localpart = ?5",
-        (
+        params![
             sign_in.grant_id.as_str(),
             session.as_bytes(),
             sign_in.client_id.as_str(),
             sign_in.account.domain().as_str(),
             rows::localpart(&sign_in.account),
             &sign_in.sid,
-            now.as_unix(),
-        ),
+            now.as_unix()
+        ],
     )?;
     rows::change(
         db,
         "DELETE FROM sign_ins WHERE grant_id IN
              (SELECT grant_id FROM sign_ins WHERE session = ? AND sid = ?
               ORDER BY signed_in_at DESC, grant_id LIMIT 1000 OFFSET ?)",
-        (session.as_bytes(), &sign_in.sid, OF_ONE_CLIENT),
+        params![session.as_bytes(), &sign_in.sid, OF_ONE_CLIENT],
     )?;
     rows::change(
         db,
         "DELETE FROM sign_ins WHERE grant_id IN
              (SELECT grant_id FROM sign_ins WHERE session = ?
               ORDER BY signed_in_at DESC, grant_id LIMIT 1000 OFFSET ?)",
-        (session.as_bytes(), OF_ONE_SESSION),
+        params![session.as_bytes(), OF_ONE_SESSION],
     )?;
     Ok(saved > 0)
 }
 
-pub(super) fn sid(db: &Connection, grant: &GrantId) -> Result<Option<String>> {
+pub(super) fn sid(db: &dyn Db, grant: &GrantId) -> Result<Option<String>> {
     rows::find(
         db,
         "SELECT sid FROM sign_ins WHERE grant_id = ?",
-        [grant.as_str()],
-        |row| Ok(row.get(0)?),
+        params![grant.as_str()],
+        |row| row.get(0),
     )
 }
 
 /// Hands over what a session knows to another one of its account.
-pub(super) fn succeed(db: &Connection, old: &TokenHash, new: &TokenHash) -> Result<()> {
+pub(super) fn succeed(db: &dyn Db, old: &TokenHash, new: &TokenHash) -> Result<()> {
     rows::change(
         db,
         "UPDATE sign_ins SET session = ?2,
@@ -72,41 +71,37 @@ pub(super) fn succeed(db: &Connection, old: &TokenHash, new: &TokenHash) -> Resu
          WHERE session = ?1 AND EXISTS
              (SELECT 1 FROM browser_sessions s WHERE s.hash = ?2
                   AND s.host = sign_ins.host AND s.localpart = sign_ins.localpart)",
-        (old.as_bytes(), new.as_bytes()),
+        params![old.as_bytes(), new.as_bytes()],
     )
     .map(drop)
 }
 
 /// A browser session ends.
-pub(super) fn of_session(db: &Connection, session: &TokenHash) -> Result<()> {
+pub(super) fn of_session(db: &dyn Db, session: &TokenHash) -> Result<()> {
     queue(
         db,
         "SELECT grant_id FROM sign_ins WHERE session = ?",
-        [session.as_bytes()],
+        params![session.as_bytes()],
     )
 }
 
 /// An account's browser sessions end, all `but` one.
-pub(super) fn of_sessions(
-    db: &Connection,
-    account: &BareJid,
-    but: Option<&TokenHash>,
-) -> Result<()> {
+pub(super) fn of_sessions(db: &dyn Db, account: &BareJid, but: Option<&TokenHash>) -> Result<()> {
     queue(
         db,
         "SELECT grant_id FROM sign_ins WHERE host = ?1 AND localpart = ?2
              AND (?3 IS NULL OR session <> ?3)",
-        (
+        params![
             account.domain().as_str(),
             rows::localpart(account),
             but.map(TokenHash::as_bytes),
-        ),
+        ],
     )
 }
 
 /// All that an account has given ends, but what sessions of the generation `unless`, or of none, gave.
 pub(super) fn of_account(
-    db: &Connection,
+    db: &dyn Db,
     host: &str,
     localpart: &str,
     unless: Option<&str>,
@@ -117,33 +112,33 @@ pub(super) fn of_account(
              AND (?3 IS NULL OR session IN
                  (SELECT hash FROM browser_sessions
                   WHERE host = ?1 AND localpart = ?2 AND generation <> ?3))",
-        (host, localpart, unless),
+        params![host, localpart, unless],
     )
 }
 
 /// What an account gave a grant's client is taken back.
-pub(super) fn of_grant(db: &Connection, id: &GrantId) -> Result<()> {
+pub(super) fn of_grant(db: &dyn Db, id: &GrantId) -> Result<()> {
     queue(
         db,
         "SELECT grant_id FROM sign_ins WHERE (host, localpart, client_id) =
              (SELECT g.host, g.localpart, c.client_id
               FROM grants g JOIN clients c ON c.no = g.client_no WHERE g.grant_id = ?)",
-        [id.as_str()],
+        params![id.as_str()],
     )
 }
 
 /// What all accounts gave a client is taken back.
-pub(super) fn of_client(db: &Connection, id: &ClientId) -> Result<()> {
+pub(super) fn of_client(db: &dyn Db, id: &ClientId) -> Result<()> {
     queue(
         db,
         "SELECT grant_id FROM sign_ins WHERE client_id = ?",
-        [id.as_str()],
+        params![id.as_str()],
     )
 }
 
 /// Makes of sign-ins what their clients have to be told. A code that was not redeemed yet goes: it would
 /// sign the person in again behind that.
-fn queue(db: &Connection, select: &str, params: impl Params) -> Result<()> {
+fn queue(db: &dyn Db, select: &str, params: &[Value<'_>]) -> Result<()> {
     let grants = rows::list(db, select, params, |row| {
         Ok(GrantId::new(rows::text(row, 0)?))
     })?;
@@ -154,18 +149,18 @@ fn queue(db: &Connection, select: &str, params: impl Params) -> Result<()> {
              SELECT sid, client_id, host, localpart FROM sign_ins WHERE grant_id = ?
              ON CONFLICT (sid) DO UPDATE SET
                  tries = 0, next_at = 0, round = pending_logouts.round + 1",
-            [grant.as_str()],
+            params![grant.as_str()],
         )?;
         rows::change(
             db,
             "DELETE FROM codes WHERE grant_id = ?1 AND consumed_at IS NULL AND (host, localpart) =
                  (SELECT host, localpart FROM sign_ins WHERE grant_id = ?1)",
-            [grant.as_str()],
+            params![grant.as_str()],
         )?;
         rows::change(
             db,
             "DELETE FROM sign_ins WHERE grant_id = ?",
-            [grant.as_str()],
+            params![grant.as_str()],
         )?;
     }
     match grants.is_empty() {
@@ -174,10 +169,10 @@ fn queue(db: &Connection, select: &str, params: impl Params) -> Result<()> {
     }
 }
 
-fn make_room(db: &Connection) -> Result<()> {
+fn make_room(db: &dyn Db) -> Result<()> {
     let most = i64::try_from(MOST_PENDING_LOGOUTS).unwrap_or(i64::MAX);
     let count = "SELECT count(*) FROM pending_logouts";
-    let waiting = rows::find(db, count, [], |row| Ok(row.get::<_, i64>(0)?))?;
+    let waiting = rows::find(db, count, params![], |row| row.get::<i64>(0))?;
     let too_many = waiting.unwrap_or_default() - most;
     if too_many <= 0 {
         return Ok(());
@@ -190,12 +185,12 @@ fn make_room(db: &Connection) -> Result<()> {
         db,
         "DELETE FROM pending_logouts WHERE sid IN
              (SELECT sid FROM pending_logouts ORDER BY tries DESC, sid LIMIT ?)",
-        [too_many],
+        params![too_many],
     )
     .map(drop)
 }
 
-pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<PendingLogout>> {
+pub(super) fn due(db: &dyn Db, now: Timestamp, limit: usize) -> Result<Vec<PendingLogout>> {
     // One of each client: who answers slowly, or not at all, holds up nobody else's.
     rows::list(
         db,
@@ -205,12 +200,12 @@ pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<P
               WHERE q.client_id = p.client_id AND q.next_at <= ?1
               ORDER BY q.tries, q.sid LIMIT 1)
          ORDER BY tries, next_at, sid LIMIT ?2",
-        (now.as_unix(), i64::try_from(limit).unwrap_or(i64::MAX)),
+        params![now.as_unix(), i64::try_from(limit).unwrap_or(i64::MAX)],
         pending,
     )
 }
 
-fn pending(row: &Row<'_>) -> Result<PendingLogout> {
+fn pending(row: &dyn Row) -> Result<PendingLogout> {
     Ok(PendingLogout {
         sid: row.get(0)?,
         client_id: ClientId::new(rows::text(row, 1)?),
@@ -220,30 +215,30 @@ fn pending(row: &Row<'_>) -> Result<PendingLogout> {
     })
 }
 
-pub(super) fn finish(db: &Connection, logout: &PendingLogout) -> Result<()> {
+pub(super) fn finish(db: &dyn Db, logout: &PendingLogout) -> Result<()> {
     rows::change(
         db,
         "DELETE FROM pending_logouts WHERE sid = ? AND round = ?",
-        (&logout.sid, logout.round),
+        params![&logout.sid, logout.round],
     )
     .map(drop)
 }
 
-pub(super) fn postpone(db: &Connection, logout: &PendingLogout, until: Timestamp) -> Result<()> {
+pub(super) fn postpone(db: &dyn Db, logout: &PendingLogout, until: Timestamp) -> Result<()> {
     rows::change(
         db,
         "UPDATE pending_logouts SET tries = tries + 1, next_at = ?3 WHERE sid = ?1 AND round = ?2",
-        (&logout.sid, logout.round, until.as_unix()),
+        params![&logout.sid, logout.round, until.as_unix()],
     )
     .map(drop)
 }
 
 /// Sessions that have expired: nobody can log out of them any more.
-pub(super) fn purge(db: &Connection, now: i64, limit: i64) -> Result<usize> {
+pub(super) fn purge(db: &dyn Db, now: i64, limit: i64) -> Result<usize> {
     rows::change(
         db,
         "DELETE FROM sign_ins WHERE grant_id IN
              (SELECT grant_id FROM sign_ins WHERE gone_at <= ? LIMIT ?)",
-        (now, limit),
+        params![now, limit],
     )
 }

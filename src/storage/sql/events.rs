@@ -1,16 +1,15 @@
 //! Security events: one row for what happens to a grant, or an account, on one day.
 
 use jid::BareJid;
-use rusqlite::Connection;
 
-use super::rows;
+use super::{Db, params, rows};
 use crate::clock::Timestamp;
 use crate::model::{EndReason, Event, EventKind, GrantId, KeptEvent};
 use crate::storage::{EVENTS_KEPT, Result};
 
 const DAY: i64 = 24 * 3600;
 
-pub(super) fn record(db: &Connection, event: &Event) -> Result<()> {
+pub(super) fn record(db: &dyn Db, event: &Event) -> Result<()> {
     let (host, localpart) = (
         event.account.domain().as_str(),
         rows::localpart(&event.account),
@@ -28,8 +27,10 @@ pub(super) fn record(db: &Connection, event: &Event) -> Result<()> {
              OR EXISTS (SELECT 1 FROM browser_sessions
                         WHERE host = ?1 AND localpart = ?2 AND expires_at > ?7)
          ON CONFLICT (host, localpart, day, kind, grant_id) DO UPDATE SET
-             count = count + 1, at = max(at, excluded.at), address = excluded.address",
-        (
+             count = events.count + 1,
+             at = CASE WHEN excluded.at > events.at THEN excluded.at ELSE events.at END,
+             address = excluded.address",
+        params![
             host,
             localpart,
             event.at.as_unix().div_euclid(DAY),
@@ -38,8 +39,7 @@ pub(super) fn record(db: &Connection, event: &Event) -> Result<()> {
             event.kind.reason().map(EndReason::as_str),
             event.at.as_unix(),
             event.from.map(|from| from.to_string()),
-            anybody,
-        ),
+            anybody],
     )?;
     let kept = i64::try_from(EVENTS_KEPT).unwrap_or(i64::MAX);
     rows::change(
@@ -47,20 +47,20 @@ pub(super) fn record(db: &Connection, event: &Event) -> Result<()> {
         "DELETE FROM events WHERE host = ?1 AND localpart = ?2 AND no <=
              (SELECT no FROM events WHERE host = ?1 AND localpart = ?2
               ORDER BY no DESC LIMIT 1 OFFSET ?3)",
-        (host, localpart, kept),
+        params![host, localpart, kept],
     )
     .map(drop)
 }
 
-pub(super) fn list(db: &Connection, account: &BareJid) -> Result<Vec<KeptEvent>> {
+pub(super) fn list(db: &dyn Db, account: &BareJid) -> Result<Vec<KeptEvent>> {
     rows::list(
         db,
         "SELECT host, localpart, kind, reason, grant_id, at, address, client_name, count
          FROM events WHERE host = ? AND localpart = ? ORDER BY at DESC, no DESC",
-        (account.domain().as_str(), rows::localpart(account)),
+        params![account.domain().as_str(), rows::localpart(account)],
         |row| {
             let word = rows::text(row, 2)?;
-            let reason = row.get::<_, Option<String>>(3)?;
+            let reason = row.get::<Option<String>>(3)?;
             let grant_id = rows::text(row, 4)?;
             Ok(KeptEvent {
                 event: Event {
@@ -79,19 +79,19 @@ pub(super) fn list(db: &Connection, account: &BareJid) -> Result<Vec<KeptEvent>>
 }
 
 /// For an account that is gone: whoever has its name next sees nothing of it.
-pub(super) fn forget_account(db: &Connection, account: &BareJid) -> Result<()> {
+pub(super) fn forget_account(db: &dyn Db, account: &BareJid) -> Result<()> {
     rows::change(
         db,
         "DELETE FROM events WHERE host = ? AND localpart = ?",
-        (account.domain().as_str(), rows::localpart(account)),
+        params![account.domain().as_str(), rows::localpart(account)],
     )
     .map(drop)
 }
 
-pub(super) fn purge(db: &Connection, before: Timestamp, limit: usize) -> Result<usize> {
+pub(super) fn purge(db: &dyn Db, before: Timestamp, limit: usize) -> Result<usize> {
     rows::change(
         db,
         "DELETE FROM events WHERE no IN (SELECT no FROM events WHERE at < ? LIMIT ?)",
-        (before.as_unix(), i64::try_from(limit).unwrap_or(i64::MAX)),
+        params![before.as_unix(), i64::try_from(limit).unwrap_or(i64::MAX)],
     )
 }

@@ -1,9 +1,8 @@
 //! Notices: how many an account was sent today, and who wants none.
 
 use jid::BareJid;
-use rusqlite::Connection;
 
-use super::rows;
+use super::{Db, params, rows};
 use crate::clock::Timestamp;
 use crate::model::NoticeKind;
 use crate::storage::Result;
@@ -11,7 +10,7 @@ use crate::storage::Result;
 const DAY: i64 = 24 * 3600;
 
 pub(super) fn take(
-    db: &Connection,
+    db: &dyn Db,
     account: &BareJid,
     kind: NoticeKind,
     most: u32,
@@ -26,54 +25,58 @@ pub(super) fn take(
              AND (EXISTS (SELECT 1 FROM grants WHERE host = ?1 AND localpart = ?2)
                  OR EXISTS (SELECT 1 FROM browser_sessions WHERE host = ?1 AND localpart = ?2))
          ON CONFLICT (host, localpart, kind) DO UPDATE SET
-             count = iif(day = excluded.day, count + 1, 1), day = excluded.day
-             WHERE day <> excluded.day OR count < ?5",
-        (
+             count = CASE WHEN notices.day = excluded.day THEN notices.count + 1 ELSE 1 END,
+             day = excluded.day
+             WHERE notices.day <> excluded.day OR notices.count < ?5",
+        params![
             account.domain().as_str(),
             rows::localpart(account),
             kind.as_str(),
             now.as_unix().div_euclid(DAY),
-            most,
-        ),
+            most
+        ],
     )?;
     Ok(taken > 0)
 }
 
-pub(super) fn wanted(db: &Connection, account: &BareJid) -> Result<bool> {
+pub(super) fn wanted(db: &dyn Db, account: &BareJid) -> Result<bool> {
     let off = rows::find(
         db,
         "SELECT 1 FROM unnoticed WHERE host = ? AND localpart = ?",
-        (account.domain().as_str(), rows::localpart(account)),
+        params![account.domain().as_str(), rows::localpart(account)],
         |_| Ok(()),
     )?;
     Ok(off.is_none())
 }
 
-pub(super) fn want(db: &Connection, account: &BareJid, wanted: bool) -> Result<()> {
+pub(super) fn want(db: &dyn Db, account: &BareJid, wanted: bool) -> Result<()> {
     let sql = match wanted {
         true => "DELETE FROM unnoticed WHERE host = ? AND localpart = ?",
-        false => "INSERT OR IGNORE INTO unnoticed (host, localpart) VALUES (?, ?)",
+        false => {
+            "INSERT INTO unnoticed (host, localpart) VALUES (?, ?)
+             ON CONFLICT (host, localpart) DO NOTHING"
+        }
     };
-    let account = (account.domain().as_str(), rows::localpart(account));
+    let account = params![account.domain().as_str(), rows::localpart(account)];
     rows::change(db, sql, account).map(drop)
 }
 
 /// For an account that is gone: whoever has its name next begins anew.
-pub(super) fn forget_account(db: &Connection, account: &BareJid) -> Result<()> {
+pub(super) fn forget_account(db: &dyn Db, account: &BareJid) -> Result<()> {
     want(db, account, true)?;
     rows::change(
         db,
         "DELETE FROM notices WHERE host = ? AND localpart = ?",
-        (account.domain().as_str(), rows::localpart(account)),
+        params![account.domain().as_str(), rows::localpart(account)],
     )
     .map(drop)
 }
 
 /// What was sent before today counts for nothing.
-pub(super) fn purge(db: &Connection, now: i64, limit: i64) -> Result<usize> {
+pub(super) fn purge(db: &dyn Db, now: i64, limit: i64) -> Result<usize> {
     rows::change(
         db,
         "DELETE FROM notices WHERE no IN (SELECT no FROM notices WHERE day < ? LIMIT ?)",
-        (now.div_euclid(DAY), limit),
+        params![now.div_euclid(DAY), limit],
     )
 }

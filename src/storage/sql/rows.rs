@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use jid::{BareJid, DomainPart, NodePart};
-use rusqlite::{Connection, Params, Row};
 
+use super::{Db, Row, Value};
 use crate::clock::Timestamp;
 use crate::model::{
     ClaimSet, ClientId, EndReason, Generation, Grant, GrantId, ScopeSet, Thumbprint,
@@ -12,84 +12,74 @@ use crate::model::{
 use crate::secrets::TokenHash;
 use crate::storage::{Result, StoreError};
 
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::Error as E;
-        match error {
-            E::FromSqlConversionFailure(..)
-            | E::IntegralValueOutOfRange(..)
-            | E::InvalidColumnType(..)
-            | E::Utf8Error(..) => Self::Corrupt(error.to_string()),
-            _ => Self::Database(error.to_string()),
-        }
-    }
-}
-
 /// The first row of a query.
 pub(super) fn find<T>(
-    db: &Connection,
+    db: &dyn Db,
     sql: &str,
-    params: impl Params,
-    read: impl FnOnce(&Row<'_>) -> Result<T>,
+    params: &[Value<'_>],
+    read: impl Fn(&dyn Row) -> Result<T>,
 ) -> Result<Option<T>> {
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    rows.next()?.map(read).transpose()
+    let mut found = None;
+    db.first(sql, params, &mut |row| {
+        found = Some(read(row)?);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// All rows of a query.
 pub(super) fn list<T>(
-    db: &Connection,
+    db: &dyn Db,
     sql: &str,
-    params: impl Params,
-    read: impl FnMut(&Row<'_>) -> Result<T>,
+    params: &[Value<'_>],
+    read: impl Fn(&dyn Row) -> Result<T>,
 ) -> Result<Vec<T>> {
-    db.prepare_cached(sql)?
-        .query_and_then(params, read)?
-        .collect()
+    let mut found = Vec::new();
+    db.each(sql, params, &mut |row| {
+        found.push(read(row)?);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Runs a statement that changes rows; answers how many.
-pub(super) fn change(db: &Connection, sql: &str, params: impl Params) -> Result<usize> {
-    Ok(db.prepare_cached(sql)?.execute(params)?)
+pub(super) fn change(db: &dyn Db, sql: &str, params: &[Value<'_>]) -> Result<usize> {
+    db.change(sql, params)
 }
 
 /// A moment.
-pub(super) fn moment(row: &Row<'_>, at: usize) -> Result<Timestamp> {
+pub(super) fn moment(row: &dyn Row, at: usize) -> Result<Timestamp> {
     Ok(Timestamp::from_unix(row.get(at)?))
 }
 
 /// A moment that may be missing.
-pub(super) fn moment_if_any(row: &Row<'_>, at: usize) -> Result<Option<Timestamp>> {
-    Ok(row.get::<_, Option<i64>>(at)?.map(Timestamp::from_unix))
+pub(super) fn moment_if_any(row: &dyn Row, at: usize) -> Result<Option<Timestamp>> {
+    Ok(row.get::<Option<i64>>(at)?.map(Timestamp::from_unix))
 }
 
 /// Stands for a moment that is not known, in a column that must hold one.
 pub(super) const UNKNOWN: i64 = 0;
 
 /// A moment that may be [`UNKNOWN`].
-pub(super) fn moment_if_known(row: &Row<'_>, at: usize) -> Result<Option<Timestamp>> {
+pub(super) fn moment_if_known(row: &dyn Row, at: usize) -> Result<Option<Timestamp>> {
     Ok(Some(moment(row, at)?).filter(|moment| moment.as_unix() != UNKNOWN))
 }
 
 /// A hash that may be missing.
-pub(super) fn hash_if_any(row: &Row<'_>, at: usize) -> Result<Option<TokenHash>> {
-    Ok(row
-        .get::<_, Option<[u8; 32]>>(at)?
-        .map(TokenHash::from_bytes))
+pub(super) fn hash_if_any(row: &dyn Row, at: usize) -> Result<Option<TokenHash>> {
+    Ok(row.get::<Option<[u8; 32]>>(at)?.map(TokenHash::from_bytes))
 }
 
 /// Scopes.
-pub(super) fn scopes(row: &Row<'_>, at: usize) -> Result<ScopeSet> {
+pub(super) fn scopes(row: &dyn Row, at: usize) -> Result<ScopeSet> {
     parse(text(row, at)?)
 }
 
 /// Claims, `NULL` for none.
-pub(super) fn claims(row: &Row<'_>, at: usize) -> Result<ClaimSet> {
-    match row.get_ref(at)?.as_str_or_null() {
-        Ok(Some(names)) => parse(names),
-        Ok(None) => Ok(ClaimSet::default()),
-        Err(error) => Err(StoreError::Corrupt(format!("column {at}: {error}"))),
+pub(super) fn claims(row: &dyn Row, at: usize) -> Result<ClaimSet> {
+    match row.get::<Option<&str>>(at)? {
+        Some(names) => parse(names),
+        None => Ok(ClaimSet::default()),
     }
 }
 
@@ -99,24 +89,22 @@ pub(super) fn claims_text(claims: &ClaimSet) -> Option<String> {
 }
 
 /// A generation that may be missing.
-pub(super) fn generation(row: &Row<'_>, at: usize) -> Result<Option<Generation>> {
-    Ok(row.get::<_, Option<String>>(at)?.map(Generation::new))
+pub(super) fn generation(row: &dyn Row, at: usize) -> Result<Option<Generation>> {
+    Ok(row.get::<Option<String>>(at)?.map(Generation::new))
 }
 
 /// A key's thumbprint that may be missing.
-pub(super) fn thumbprint(row: &Row<'_>, at: usize) -> Result<Option<Thumbprint>> {
-    Ok(row.get::<_, Option<String>>(at)?.map(Thumbprint::new))
+pub(super) fn thumbprint(row: &dyn Row, at: usize) -> Result<Option<Thumbprint>> {
+    Ok(row.get::<Option<String>>(at)?.map(Thumbprint::new))
 }
 
 /// An address that may be missing.
-pub(super) fn address(row: &Row<'_>, at: usize) -> Result<Option<IpAddr>> {
-    row.get::<_, Option<String>>(at)?
-        .map(|address| parse(&address))
-        .transpose()
+pub(super) fn address(row: &dyn Row, at: usize) -> Result<Option<IpAddr>> {
+    row.get::<Option<&str>>(at)?.map(parse).transpose()
 }
 
 /// An account from its host and the localpart behind it.
-pub(super) fn account(row: &Row<'_>, at: usize) -> Result<BareJid> {
+pub(super) fn account(row: &dyn Row, at: usize) -> Result<BareJid> {
     let host: DomainPart = parse(text(row, at)?)?;
     Ok(match text(row, at + 1)? {
         "" => BareJid::from_parts(None, &host),
@@ -143,7 +131,7 @@ pub(super) use grant_columns;
 pub(super) const GRANT_COLUMNS: usize = 16;
 
 /// A grant, from the columns of [`grant_columns`].
-pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
+pub(super) fn grant(row: &dyn Row) -> Result<Grant> {
     let ended = match moment_if_any(row, 10)? {
         None => None,
         Some(at) => {
@@ -171,11 +159,8 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
 }
 
 /// A text, where it lies.
-pub(super) fn text<'a>(row: &'a Row<'_>, at: usize) -> Result<&'a str> {
-    let value = row.get_ref(at)?;
-    value
-        .as_str()
-        .map_err(|error| StoreError::Corrupt(format!("column {at}: {error}")))
+pub(super) fn text(row: &dyn Row, at: usize) -> Result<&str> {
+    row.get(at)
 }
 
 /// What a text stands for.

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use jid::{BareJid, DomainPart};
-use rusqlite::{Connection, Row};
 
-use super::{clients, devices, events, logouts, notices, rows, sessions, tokens};
+use super::{
+    Db, Row, Value, clients, devices, events, logouts, notices, params, rows, sessions, tokens,
+};
 use crate::clock::Timestamp;
 use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId, Pair, ScopeSet};
 use crate::secrets::TokenHash;
-use crate::storage::{Ended, GrantFilter, Holder, Result};
+use crate::storage::{Ended, GrantFilter, Holder, Result, StoreError};
 
 /// A live grant, as far as its end and its tokens need it.
 pub(super) struct Live {
@@ -32,7 +33,7 @@ pub(super) use live_columns;
 pub(super) const LIVE_COLUMNS: usize = 6;
 
 /// A live grant, from the columns of [`live_columns`].
-pub(super) fn live(row: &Row<'_>) -> Result<Live> {
+pub(super) fn live(row: &dyn Row) -> Result<Live> {
     Ok(Live {
         no: row.get(0)?,
         id: GrantId::new(rows::text(row, 1)?),
@@ -42,7 +43,7 @@ pub(super) fn live(row: &Row<'_>) -> Result<Live> {
     })
 }
 
-pub(super) fn find(db: &Connection, id: &GrantId) -> Result<Option<Grant>> {
+pub(super) fn find(db: &dyn Db, id: &GrantId) -> Result<Option<Grant>> {
     rows::find(
         db,
         concat!(
@@ -50,12 +51,12 @@ pub(super) fn find(db: &Connection, id: &GrantId) -> Result<Option<Grant>> {
             rows::grant_columns!(),
             " FROM grants g JOIN clients c ON c.no = g.client_no WHERE g.grant_id = ?"
         ),
-        [id.as_str()],
+        params![id.as_str()],
         rows::grant,
     )
 }
 
-pub(super) fn list(db: &Connection, filter: &GrantFilter) -> Result<Vec<Grant>> {
+pub(super) fn list(db: &dyn Db, filter: &GrantFilter) -> Result<Vec<Grant>> {
     let mut sql = concat!(
         "SELECT ",
         rows::grant_columns!(),
@@ -65,28 +66,28 @@ pub(super) fn list(db: &Connection, filter: &GrantFilter) -> Result<Vec<Grant>> 
     let mut params = Vec::new();
     if let Some(account) = &filter.account {
         sql += " AND g.host = ? AND g.localpart = ?";
-        params.push(account.domain().as_str());
-        params.push(rows::localpart(account));
+        params.push(Value::from(account.domain().as_str()));
+        params.push(Value::from(rows::localpart(account)));
     }
     if let Some(client_id) = &filter.client_id {
         sql += " AND c.client_id = ?";
-        params.push(client_id.as_str());
+        params.push(Value::from(client_id.as_str()));
     }
     if !filter.with_ended {
         sql += " AND g.ended_at IS NULL";
     }
     sql += " ORDER BY g.created_at DESC, g.no DESC";
-    rows::list(db, &sql, rusqlite::params_from_iter(params), rows::grant)
+    rows::list(db, &sql, &params, rows::grant)
 }
 
-pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i64> {
-    rows::change(
+pub(super) fn insert(db: &dyn Db, grant: &Grant, client_no: i64) -> Result<i64> {
+    rows::find(
         db,
         "INSERT INTO grants (grant_id, host, localpart, client_no, client_name, scopes, created_at,
              auth_time, nonce, generation, ended_at, end_reason, granted_from, last_used_at,
              last_used_from, id_token_claims)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING no",
+        params![
             grant.id.as_str(),
             grant.account.domain().as_str(),
             rows::localpart(&grant.account),
@@ -102,16 +103,17 @@ pub(super) fn insert(db: &Connection, grant: &Grant, client_no: i64) -> Result<i
             grant.granted_from.map(|from| from.to_string()),
             grant.last_used_at.as_unix(),
             grant.last_used_from.map(|from| from.to_string()),
-            rows::claims_text(&grant.id_token_claims),
-        ),
-    )?;
-    Ok(db.last_insert_rowid())
+            rows::claims_text(&grant.id_token_claims)
+        ],
+        |row| row.get(0),
+    )?
+    .ok_or_else(|| StoreError::Corrupt("a grant has no number".to_owned()))
 }
 
 /// Stores a grant with its tokens, if the client is not removed and the session, where there is one,
 /// is the account's.
 pub(super) fn save(
-    db: &Connection,
+    db: &dyn Db,
     client: &Client,
     grant: &Grant,
     pair: &Pair,
@@ -130,12 +132,7 @@ pub(super) fn save(
     Ok(true)
 }
 
-pub(super) fn end(
-    db: &Connection,
-    id: &GrantId,
-    reason: EndReason,
-    now: Timestamp,
-) -> Result<Ended> {
+pub(super) fn end(db: &dyn Db, id: &GrantId, reason: EndReason, now: Timestamp) -> Result<Ended> {
     let grants = rows::list(
         db,
         concat!(
@@ -143,7 +140,7 @@ pub(super) fn end(
             live_columns!(),
             " FROM grants g WHERE g.grant_id = ? AND g.ended_at IS NULL"
         ),
-        [id.as_str()],
+        params![id.as_str()],
         live,
     )?;
     // Whoever takes back what an app has does not want it to come back with a code that is under way. An
@@ -154,7 +151,7 @@ pub(super) fn end(
             "DELETE FROM codes WHERE consumed_at IS NULL AND (host, localpart, client_id) =
                  (SELECT g.host, g.localpart, c.client_id
                   FROM grants g JOIN clients c ON c.no = g.client_no WHERE g.grant_id = ?)",
-            [id.as_str()],
+            params![id.as_str()],
         )?;
         devices::end_with_grant(db, id)?;
         logouts::of_grant(db, id)?;
@@ -163,7 +160,7 @@ pub(super) fn end(
 }
 
 pub(super) fn end_client(
-    db: &Connection,
+    db: &dyn Db,
     id: &ClientId,
     reason: EndReason,
     now: Timestamp,
@@ -176,13 +173,13 @@ pub(super) fn end_client(
             " FROM clients c JOIN grants g ON g.client_no = c.no
              WHERE c.client_id = ? AND g.ended_at IS NULL"
         ),
-        [id.as_str()],
+        params![id.as_str()],
         live,
     )?;
     rows::change(
         db,
         "DELETE FROM codes WHERE client_id = ? AND consumed_at IS NULL",
-        [id.as_str()],
+        params![id.as_str()],
     )?;
     devices::end_client(db, id)?;
     logouts::of_client(db, id)?;
@@ -190,7 +187,7 @@ pub(super) fn end_client(
 }
 
 pub(super) fn end_account(
-    db: &Connection,
+    db: &dyn Db,
     account: &BareJid,
     unless: Option<&Generation>,
     reason: EndReason,
@@ -210,7 +207,7 @@ pub(super) fn end_account(
 /// Ends an account's grants, but those of the generation `unless` and of none. Consent that was given
 /// before and has not been fetched yet ends with them.
 pub(super) fn end_of_account(
-    db: &Connection,
+    db: &dyn Db,
     account: &BareJid,
     unless: Option<&str>,
     reason: EndReason,
@@ -221,7 +218,7 @@ pub(super) fn end_of_account(
         db,
         "DELETE FROM codes WHERE host = ?1 AND localpart = ?2 AND consumed_at IS NULL
              AND (?3 IS NULL OR generation <> ?3)",
-        (host, localpart, unless),
+        params![host, localpart, unless],
     )?;
     devices::end_account(db, host, localpart, unless)?;
     logouts::of_account(db, host, localpart, unless)?;
@@ -234,7 +231,7 @@ pub(super) fn end_of_account(
              WHERE g.host = ?1 AND g.localpart = ?2 AND g.ended_at IS NULL
                  AND (?3 IS NULL OR g.generation <> ?3)"
         ),
-        (host, localpart, unless),
+        params![host, localpart, unless],
         live,
     )?;
     end_all(db, grants, reason, now)
@@ -242,7 +239,7 @@ pub(super) fn end_of_account(
 
 /// The one place where grants end.
 pub(super) fn end_all(
-    db: &Connection,
+    db: &dyn Db,
     grants: Vec<Live>,
     reason: EndReason,
     now: Timestamp,
@@ -255,7 +252,7 @@ pub(super) fn end_all(
                  access_scopes = NULL, access_issued_at = NULL, access_expires_at = NULL,
                  unconfirmed = NULL, predecessor = NULL, idle_at = NULL
              WHERE no = ?1",
-            (grant.no, now.as_unix(), reason.as_str()),
+            params![grant.no, now.as_unix(), reason.as_str()],
         )?;
         ended.access_tokens.extend(grant.access);
         tokens::delete_refresh(db, grant.no)?;
@@ -265,11 +262,11 @@ pub(super) fn end_all(
                 db,
                 "INSERT INTO pending_ends (grant_id, host, localpart) VALUES (?, ?, ?)
                  ON CONFLICT (grant_id) DO NOTHING",
-                (
+                params![
                     grant.id.as_str(),
                     grant.account.domain().as_str(),
-                    rows::localpart(&grant.account),
-                ),
+                    rows::localpart(&grant.account)
+                ],
             )?;
         }
         ended.grants.push((grant.account, grant.id));
@@ -278,27 +275,22 @@ pub(super) fn end_all(
 }
 
 /// Records a use, unless a later one was recorded.
-pub(super) fn touch(
-    db: &Connection,
-    id: &GrantId,
-    from: Option<IpAddr>,
-    now: Timestamp,
-) -> Result<()> {
+pub(super) fn touch(db: &dyn Db, id: &GrantId, from: Option<IpAddr>, now: Timestamp) -> Result<()> {
     rows::change(
         db,
-        "UPDATE grants SET last_used_at = ?2, last_used_from = ifnull(?3, last_used_from)
+        "UPDATE grants SET last_used_at = ?2, last_used_from = coalesce(?3, last_used_from)
          WHERE grant_id = ?1 AND last_used_at < ?2 AND ended_at IS NULL",
-        (
+        params![
             id.as_str(),
             now.as_unix(),
-            from.map(|from| from.to_string()),
-        ),
+            from.map(|from| from.to_string())
+        ],
     )
     .map(drop)
 }
 
 /// Forgets where everything came from, but for devices that wait: their person is to see it.
-pub(super) fn forget_addresses(db: &Connection) -> Result<()> {
+pub(super) fn forget_addresses(db: &dyn Db) -> Result<()> {
     for sql in [
         "UPDATE grants SET granted_from = NULL, last_used_from = NULL
          WHERE granted_from IS NOT NULL OR last_used_from IS NOT NULL",
@@ -308,13 +300,13 @@ pub(super) fn forget_addresses(db: &Connection) -> Result<()> {
         "UPDATE browser_sessions SET address = NULL WHERE address IS NOT NULL",
         "UPDATE events SET address = NULL WHERE address IS NOT NULL",
     ] {
-        rows::change(db, sql, [])?;
+        rows::change(db, sql, params![])?;
     }
     Ok(())
 }
 
 pub(super) fn holders(
-    db: &Connection,
+    db: &dyn Db,
     host: &DomainPart,
     after: Option<&BareJid>,
     limit: usize,
@@ -322,18 +314,22 @@ pub(super) fn holders(
     // Put so that each half walks its index from where the last page ended.
     let accounts = rows::list(
         db,
-        "SELECT host, localpart FROM grants
-         WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2) AND ended_at IS NULL
+        "SELECT host, localpart FROM (
+             SELECT DISTINCT host, localpart FROM grants
+             WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2) AND ended_at IS NULL
+             ORDER BY localpart LIMIT ?4) AS with_grants
          UNION
-         SELECT host, localpart FROM browser_sessions
-         WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2)
+         SELECT host, localpart FROM (
+             SELECT DISTINCT host, localpart FROM browser_sessions
+             WHERE host = ?1 AND localpart >= ?2 AND (?3 OR localpart <> ?2)
+             ORDER BY localpart LIMIT ?4) AS with_sessions
          ORDER BY host, localpart LIMIT ?4",
-        (
+        params![
             host.as_str(),
             after.map_or("", rows::localpart),
             after.is_none(),
-            i64::try_from(limit).unwrap_or(i64::MAX),
-        ),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        ],
         |row| rows::account(row, 0),
     )?;
     accounts
@@ -346,7 +342,7 @@ pub(super) fn holders(
                  UNION
                  SELECT generation FROM browser_sessions WHERE host = ?1 AND localpart = ?2
                      AND generation IS NOT NULL",
-                (host.as_str(), rows::localpart(&account)),
+                params![host.as_str(), rows::localpart(&account)],
                 |row| Ok(Generation::new(rows::text(row, 0)?)),
             )?;
             Ok(Holder {
@@ -357,20 +353,20 @@ pub(super) fn holders(
         .collect()
 }
 
-pub(super) fn pending_ends(db: &Connection, host: &DomainPart) -> Result<Vec<(BareJid, GrantId)>> {
+pub(super) fn pending_ends(db: &dyn Db, host: &DomainPart) -> Result<Vec<(BareJid, GrantId)>> {
     rows::list(
         db,
         "SELECT host, localpart, grant_id FROM pending_ends WHERE host = ? ORDER BY no",
-        [host.as_str()],
+        params![host.as_str()],
         |row| Ok((rows::account(row, 0)?, GrantId::new(rows::text(row, 2)?))),
     )
 }
 
-pub(super) fn finish_end(db: &Connection, id: &GrantId) -> Result<()> {
+pub(super) fn finish_end(db: &dyn Db, id: &GrantId) -> Result<()> {
     rows::change(
         db,
         "DELETE FROM pending_ends WHERE grant_id = ?",
-        [id.as_str()],
+        params![id.as_str()],
     )
     .map(drop)
 }

@@ -1,8 +1,6 @@
 //! Authorization codes, and what becomes of them once.
 
-use rusqlite::{Connection, Row, params};
-
-use super::{clients, grants, rows, tokens};
+use super::{Db, Row, clients, grants, params, rows, tokens};
 use crate::clock::Timestamp;
 use crate::model::{
     AuthorizationCode, Client, ClientId, CodeChallenge, CodeChallengeMethod, EndReason, Generation,
@@ -12,7 +10,7 @@ use crate::secrets::TokenHash;
 use crate::storage::{REDEEMED_CODE_KEPT, Redeemed, Result};
 
 pub(super) fn save(
-    db: &Connection,
+    db: &dyn Db,
     hash: &TokenHash,
     code: &AuthorizationCode,
     session: &TokenHash,
@@ -50,20 +48,20 @@ pub(super) fn save(
     .map(|saved| saved > 0)
 }
 
-pub(super) fn find(db: &Connection, hash: &TokenHash) -> Result<Option<AuthorizationCode>> {
+pub(super) fn find(db: &dyn Db, hash: &TokenHash) -> Result<Option<AuthorizationCode>> {
     rows::find(
         db,
         "SELECT grant_id, client_id, host, localpart, scopes, redirect_uri, challenge_method,
              challenge, nonce, auth_time, generation, issued_at, expires_at, granted_from,
              id_token_claims, dpop_jkt
          FROM codes WHERE hash = ?",
-        [hash.as_bytes()],
+        params![hash.as_bytes()],
         code,
     )
 }
 
 pub(super) fn redeem(
-    db: &Connection,
+    db: &dyn Db,
     hash: &TokenHash,
     client: &Client,
     grant: &Grant,
@@ -74,12 +72,12 @@ pub(super) fn redeem(
         db,
         "UPDATE codes SET consumed_at = ?2, gone_at = ?3, grant_id = ?4
          WHERE hash = ?1 AND consumed_at IS NULL AND expires_at > ?2",
-        (
+        params![
             hash.as_bytes(),
             now.as_unix(),
             (now + REDEEMED_CODE_KEPT).as_unix(),
-            grant.id.as_str(),
-        ),
+            grant.id.as_str()
+        ],
     )?;
     if consumed == 0 {
         return replay(db, hash, now);
@@ -94,30 +92,26 @@ pub(super) fn redeem(
 }
 
 /// RFC 6749 §4.1.2: a code shown twice ends what it gave the first time.
-fn replay(db: &Connection, hash: &TokenHash, now: Timestamp) -> Result<Redeemed> {
+fn replay(db: &dyn Db, hash: &TokenHash, now: Timestamp) -> Result<Redeemed> {
     let given = rows::find(
         db,
         "SELECT grant_id FROM codes WHERE hash = ? AND consumed_at IS NOT NULL",
-        [hash.as_bytes()],
+        params![hash.as_bytes()],
         |row| Ok(GrantId::new(rows::text(row, 0)?)),
     )?;
     replayed(db, given, now)
 }
 
 /// Ends what was given for a code that is shown again.
-pub(super) fn replayed(
-    db: &Connection,
-    given: Option<GrantId>,
-    now: Timestamp,
-) -> Result<Redeemed> {
+pub(super) fn replayed(db: &dyn Db, given: Option<GrantId>, now: Timestamp) -> Result<Redeemed> {
     match given {
         Some(id) => grants::end(db, &id, EndReason::CodeReplayed, now).map(Redeemed::Replayed),
         None => Ok(Redeemed::Unknown),
     }
 }
 
-fn code(row: &Row<'_>) -> Result<AuthorizationCode> {
-    let code_challenge = match row.get::<_, Option<String>>(7)? {
+fn code(row: &dyn Row) -> Result<AuthorizationCode> {
+    let code_challenge = match row.get::<Option<String>>(7)? {
         None => None,
         Some(challenge) => Some(CodeChallenge {
             method: challenge_method(rows::text(row, 6)?)?,

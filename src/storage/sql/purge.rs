@@ -1,13 +1,11 @@
 //! Deleting what serves no purpose any more.
 
-use rusqlite::Connection;
-
-use super::{clients, logouts, notices, rows, tokens};
+use super::{Db, clients, logouts, notices, params, rows, tokens};
 use crate::clock::Timestamp;
 use crate::storage::Result;
 
 pub(super) fn purge(
-    db: &Connection,
+    db: &dyn Db,
     now: Timestamp,
     ended_before: Timestamp,
     limit: usize,
@@ -49,7 +47,7 @@ pub(super) fn purge(
             now,
         ),
     ] {
-        gone += rows::change(db, sql, (at, limit))?;
+        gone += rows::change(db, sql, params![at, limit])?;
     }
     gone += logouts::purge(db, now, limit)?;
     gone += notices::purge(db, now, limit)?;
@@ -58,17 +56,17 @@ pub(super) fn purge(
 
 /// Grants that open no sessions and have no token left that could be used, with what is kept of
 /// their spent ones.
-fn purge_idle(db: &Connection, now: i64, limit: i64) -> Result<usize> {
+fn purge_idle(db: &dyn Db, now: i64, limit: i64) -> Result<usize> {
     let idle = rows::list(
         db,
         "SELECT no FROM grants WHERE idle_at <= ? LIMIT ?",
-        (now, limit),
-        |row| Ok(row.get::<_, i64>(0)?),
+        params![now, limit],
+        |row| row.get::<i64>(0),
     )?;
     let mut gone = idle.len();
     for grant_no in idle {
         gone += tokens::delete_refresh(db, grant_no)?;
-        rows::change(db, "DELETE FROM grants WHERE no = ?", [grant_no])?;
+        rows::change(db, "DELETE FROM grants WHERE no = ?", params![grant_no])?;
     }
     Ok(gone)
 }

@@ -4,15 +4,13 @@
 //! has been used, `grants.unconfirmed` names its refresh token, and `grants.predecessor` the one that
 //! it was given for. Refresh tokens have rows of their own, spent ones too.
 
-use rusqlite::Connection;
-
-use super::{grants, rows};
+use super::{Db, grants, params, rows};
 use crate::clock::Timestamp;
 use crate::model::{AccessToken, EndReason, Pair, RefreshToken, ScopeSet, Thumbprint};
 use crate::secrets::TokenHash;
 use crate::storage::{LOST_ANSWER_WINDOW, Result, Rotation, SPENT_TOKEN_KEPT};
 
-pub(super) fn find_access(db: &Connection, hash: &TokenHash) -> Result<Option<AccessToken>> {
+pub(super) fn find_access(db: &dyn Db, hash: &TokenHash) -> Result<Option<AccessToken>> {
     const AT: usize = rows::GRANT_COLUMNS;
     rows::find(
         db,
@@ -24,14 +22,14 @@ pub(super) fn find_access(db: &Connection, hash: &TokenHash) -> Result<Option<Ac
              FROM grants g JOIN clients c ON c.no = g.client_no
              WHERE g.access_hash = ? AND g.ended_at IS NULL"
         ),
-        [hash.as_bytes()],
+        params![hash.as_bytes()],
         |row| {
             let grant = rows::grant(row)?;
-            let narrowed = row.get::<_, Option<String>>(AT + 2)?;
+            let narrowed = row.get::<Option<&str>>(AT + 2)?;
             Ok(AccessToken {
                 scopes: match narrowed {
                     None => grant.scopes.clone(),
-                    Some(scopes) => rows::parse(&scopes)?,
+                    Some(scopes) => rows::parse(scopes)?,
                 },
                 grant,
                 issued_at: rows::moment(row, AT)?,
@@ -43,7 +41,7 @@ pub(super) fn find_access(db: &Connection, hash: &TokenHash) -> Result<Option<Ac
     )
 }
 
-pub(super) fn find_refresh(db: &Connection, hash: &TokenHash) -> Result<Option<RefreshToken>> {
+pub(super) fn find_refresh(db: &dyn Db, hash: &TokenHash) -> Result<Option<RefreshToken>> {
     const AT: usize = rows::GRANT_COLUMNS;
     rows::find(
         db,
@@ -55,7 +53,7 @@ pub(super) fn find_refresh(db: &Connection, hash: &TokenHash) -> Result<Option<R
                  JOIN clients c ON c.no = g.client_no
              WHERE r.hash = ? AND g.ended_at IS NULL"
         ),
-        [hash.as_bytes()],
+        params![hash.as_bytes()],
         |row| {
             Ok(RefreshToken {
                 grant: rows::grant(row)?,
@@ -71,7 +69,7 @@ pub(super) fn find_refresh(db: &Connection, hash: &TokenHash) -> Result<Option<R
 /// Stores a pair in the place of the one that the grant has. It is unconfirmed if it was given for a
 /// `predecessor`.
 pub(super) fn put_pair(
-    db: &Connection,
+    db: &dyn Db,
     grant_no: i64,
     granted: &ScopeSet,
     pair: &Pair,
@@ -93,10 +91,11 @@ pub(super) fn put_pair(
         db,
         "UPDATE grants SET access_hash = ?2, access_scopes = ?3, access_issued_at = ?4,
              access_expires_at = ?5, unconfirmed = ?6, predecessor = ?7, idle_at = ?8,
-             last_used_at = max(last_used_at, ?4), last_used_from = ifnull(?9, last_used_from),
+             last_used_at = CASE WHEN last_used_at > ?4 THEN last_used_at ELSE ?4 END,
+             last_used_from = coalesce(?9, last_used_from),
              access_jkt = ?10
          WHERE no = ?1",
-        (
+        params![
             grant_no,
             pair.access.as_bytes(),
             narrowed,
@@ -106,8 +105,8 @@ pub(super) fn put_pair(
             unconfirmed.map(|(_, predecessor)| predecessor.as_bytes()),
             idle_at.map(Timestamp::as_unix),
             pair.issued_to.map(|to| to.to_string()),
-            pair.access_jkt.as_ref().map(Thumbprint::as_str),
-        ),
+            pair.access_jkt.as_ref().map(Thumbprint::as_str)
+        ],
     )?;
     let Some(refresh) = pair.refresh else {
         return Ok(());
@@ -116,14 +115,14 @@ pub(super) fn put_pair(
         db,
         "INSERT INTO refresh_tokens (hash, grant_no, issued_at, expires_at, gone_at, jkt)
          VALUES (?, ?, ?, ?, ?, ?)",
-        (
+        params![
             refresh.as_bytes(),
             grant_no,
             pair.issued_at.as_unix(),
             pair.refresh_expires_at.map(Timestamp::as_unix),
             gone_at.map(Timestamp::as_unix),
-            pair.refresh_jkt.as_ref().map(Thumbprint::as_str),
-        ),
+            pair.refresh_jkt.as_ref().map(Thumbprint::as_str)
+        ],
     )
     .map(drop)
 }
@@ -138,7 +137,7 @@ struct Shown {
 }
 
 pub(super) fn rotate(
-    db: &Connection,
+    db: &dyn Db,
     hash: &TokenHash,
     pair: &Pair,
     now: Timestamp,
@@ -171,7 +170,7 @@ pub(super) fn rotate(
     Ok(Rotation::Rotated { superseded })
 }
 
-pub(super) fn confirm(db: &Connection, refresh: &TokenHash) -> Result<bool> {
+pub(super) fn confirm(db: &dyn Db, refresh: &TokenHash) -> Result<bool> {
     let Some(shown) = shown(db, refresh)?.filter(|shown| shown.spent_at.is_none()) else {
         return Ok(false);
     };
@@ -179,22 +178,22 @@ pub(super) fn confirm(db: &Connection, refresh: &TokenHash) -> Result<bool> {
         rows::change(
             db,
             "UPDATE grants SET unconfirmed = NULL, predecessor = NULL WHERE no = ?",
-            [shown.grant.no],
+            params![shown.grant.no],
         )?;
     }
     Ok(true)
 }
 
 /// Deletes the grant's refresh tokens, spent or not.
-pub(super) fn delete_refresh(db: &Connection, grant_no: i64) -> Result<usize> {
+pub(super) fn delete_refresh(db: &dyn Db, grant_no: i64) -> Result<usize> {
     rows::change(
         db,
         "DELETE FROM refresh_tokens WHERE grant_no = ?",
-        [grant_no],
+        params![grant_no],
     )
 }
 
-fn shown(db: &Connection, hash: &TokenHash) -> Result<Option<Shown>> {
+fn shown(db: &dyn Db, hash: &TokenHash) -> Result<Option<Shown>> {
     const AT: usize = grants::LIVE_COLUMNS;
     rows::find(
         db,
@@ -205,7 +204,7 @@ fn shown(db: &Connection, hash: &TokenHash) -> Result<Option<Shown>> {
              FROM refresh_tokens r JOIN grants g ON g.no = r.grant_no
              WHERE r.hash = ? AND g.ended_at IS NULL"
         ),
-        [hash.as_bytes()],
+        params![hash.as_bytes()],
         |row| {
             Ok(Shown {
                 grant: grants::live(row)?,
@@ -219,16 +218,17 @@ fn shown(db: &Connection, hash: &TokenHash) -> Result<Option<Shown>> {
 }
 
 /// From now on, showing it is reuse. It is kept until it would have expired, or long enough.
-fn spend(db: &Connection, hash: &TokenHash, now: Timestamp) -> Result<()> {
+fn spend(db: &dyn Db, hash: &TokenHash, now: Timestamp) -> Result<()> {
     rows::change(
         db,
-        "UPDATE refresh_tokens SET spent_at = ?2, gone_at = min(ifnull(expires_at, ?3), ?3)
+        "UPDATE refresh_tokens SET spent_at = ?2, gone_at =
+             CASE WHEN expires_at < ?3 THEN expires_at ELSE ?3 END
          WHERE hash = ?1",
-        (
+        params![
             hash.as_bytes(),
             now.as_unix(),
-            (now + SPENT_TOKEN_KEPT).as_unix(),
-        ),
+            (now + SPENT_TOKEN_KEPT).as_unix()
+        ],
     )
     .map(drop)
 }

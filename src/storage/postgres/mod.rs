@@ -1,0 +1,98 @@
+//! [`Store`](super::Store) on PostgreSQL: a pool of connections, each with a thread of its own.
+//!
+//! An operation that writes is one transaction that is `SERIALIZABLE`: it happens as if it were alone,
+//! whichever processes work on the database. Where the database finds that two could not have happened one
+//! after the other, one of them is done again. It finds that too often where tables are small, since it goes
+//! by pages of indices; what is done most is therefore `REPEATABLE READ`, where that is as good: see
+//! `Backend::write_own`. What is answered is on the database's disk
+//! (`synchronous_commit`), and seen by whoever asks afterwards.
+//!
+//! A connection that is lost is made anew, and what it certainly had not committed is done again. Where it
+//! was lost during a commit nobody knows, and the caller is told that.
+
+mod counts;
+mod db;
+mod failure;
+mod pool;
+mod schema;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::counts::Counts;
+use self::pool::{Kind, Pool};
+use self::session::Server;
+use super::Result;
+use super::sql::{Backend, Db};
+use crate::config::Postgres;
+use crate::metrics::Metrics;
+
+/// How long from its call an operation may wait for the database to come back, or be done again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A database of a PostgreSQL server.
+///
+/// A call whose future is dropped may still be carried out. Dropping the store waits until what it was
+/// given has been done.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: Pool,
+    counts: Arc<Counts>,
+}
+
+impl PostgresStore {
+    /// Logs in, brings the schema up to date, and holds as many connections as the settings say, each made
+    /// when it is first needed.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or lets nobody in: which one, and why. Or see [`StoreError::TooNew`](super::StoreError::TooNew).
+    pub async fn open(settings: &Postgres) -> Result<Self> {
+        let server = Arc::new(Server::new(settings)?);
+        let counts = Arc::default();
+        let pool = Pool::start(settings.connections, server, &counts).await?;
+        Ok(Self { pool, counts })
+    }
+}
+
+impl Backend for PostgresStore {
+    async fn look_up<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static,
+    {
+        self.pool.run(Kind::LookUp, work).await
+    }
+
+    async fn list<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static,
+    {
+        self.pool.run(Kind::List, work).await
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static,
+    {
+        self.pool.run(Kind::Write, work).await
+    }
+
+    async fn write_own<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static,
+    {
+        self.pool.run(Kind::WriteOwn, work).await
+    }
+
+    async fn shut(&self) {
+        self.pool.close().await;
+    }
+
+    fn counted(&self) -> &Metrics {
+        &self.counts.all.metrics
+    }
+}
