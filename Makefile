@@ -2,7 +2,8 @@
 #
 # Tests are laid out by what they need:
 #   src/**            unit tests              no server     make check, make test
-#   tests/*           a file or folder each   PostgreSQL    make check, make test
+#   tests/*           a file or folder each   no server     make check, make test
+#                     those on_postgresql     PostgreSQL    make test
 #   tests/server/     ONE binary, a module    real servers  make test, make test-matrix
 #                     per scenario            and browser
 #   tests/storm/      the same, for minutes   real servers  make storm
@@ -26,6 +27,8 @@ export XMPP_OAUTH_SERVERS
 
 fast_tests := $(filter-out server storm,$(basename $(notdir $(wildcard tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs))))
+# Tests of the fast programs that need a PostgreSQL: `make test` runs them.
+on_postgresql := postgres:: pools:: databases::
 lua_files := $(wildcard server-modules/prosody/*.lua)
 
 .DEFAULT_GOAL := help
@@ -42,14 +45,15 @@ test: ## Run every test, against real servers
 	@tools/install build prosody ejabberd browser clients proxy database
 	$(CARGO) test
 
-check: ## Format, lints, docs, architecture and unit tests: fast, no XMPP servers
-	@tools/install build lint database
+check: ## Format, lints, docs, architecture and unit tests: fast, no servers
+	@tools/install build lint
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets --test storm -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 	$(if $(lua_files),luacheck --no-color -q --config server-modules/prosody/.luacheckrc $(lua_files))
-	$(CARGO) test --lib --bins $(addprefix --test ,$(fast_tests))
+	$(CARGO) test --lib --bins
+	$(CARGO) test $(addprefix --test ,$(fast_tests)) -- $(addprefix --skip ,$(on_postgresql))
 
 test-matrix: ## Run the server scenarios on each supported release
 	@CARGO='$(CARGO)' tools/test-matrix
