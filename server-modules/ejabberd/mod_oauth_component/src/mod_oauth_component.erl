@@ -93,7 +93,7 @@ load_parts() ->
               end
       end, ?PARTS).
 
-mod_opt_type(component) -> econf:domain();
+mod_opt_type(component) -> econf:non_empty(econf:list_or_single(econf:domain(), [unique]));
 mod_opt_type(timeout) -> econf:timeout(second);
 mod_opt_type(allow_unencrypted) -> econf:bool().
 
@@ -110,9 +110,9 @@ mod_doc() ->
              "its scope says.">>],
       opts =>
           [{component,
-            #{value => <<"Domain">>,
+            #{value => <<"Domain | [Domain, ...]">>,
               desc => <<"The JID that xmpp-oauth connects as, through a listener of 'ejabberd_service'. "
-                        "Required.">>}},
+                        "Several processes on one database have a JID each: then it is a list. Required.">>}},
            {timeout,
             #{value => "timeout()",
               desc => <<"How long a login waits for the component. The default value is '5 seconds'.">>}},
