@@ -97,17 +97,32 @@ impl Component {
 
     /// Asks the host's module, and waits for its answer.
     pub(crate) async fn ask(&mut self, kind: &str, payload: &str) -> Element {
+        self.asked(kind, payload).await.0
+    }
+
+    /// Asks the host's module: the names of what it says before it answers.
+    pub(crate) async fn told_before_the_answer(
+        &mut self,
+        kind: &str,
+        payload: &str,
+    ) -> Vec<String> {
+        self.asked(kind, payload).await.1
+    }
+
+    async fn asked(&mut self, kind: &str, payload: &str) -> (Element, Vec<String>) {
         let name = self.name;
         self.send(&format!(
             "<iq type='{kind}' id='asked' from='{name}' to='{HOST}'>{payload}</iq>"
         ))
         .await;
+        let mut told = Vec::new();
         loop {
             let iq = self.next().await;
             if iq.attr("id") == Some("asked") {
-                return iq;
+                return (iq, told);
             }
             self.pass(&iq).await;
+            told.extend(iq.children().map(|payload| payload.name().to_owned()));
         }
     }
 

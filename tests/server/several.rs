@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use minidom::Element;
 use tokio::task::JoinHandle;
+use xmpp_oauth::secrets::Secret;
 use xmpp_oauth::xmpp::c2s::{Bearer, C2sError, Client};
 
 use crate::played::{ACCEPT, ACCOUNT, Component, connect, error, success};
-use crate::site::{LIMIT, ask, condition, ended};
-use crate::support::prosody::{COMPONENT, SECOND, STRANGER};
+use crate::site::{LIMIT, Site, ask, condition, ended};
+use crate::support::prosody::{ALICE, COMPONENT, HOST, SECOND, STRANGER};
 use crate::support::release::{Release, servers};
 use crate::support::server::{Server, Wish};
 
@@ -347,5 +348,127 @@ async fn a_chat_clients_scope_holds_at_each_of_them() {
             let answer = ask(&mut client, &command).await;
             assert_eq!(condition(&answer), "forbidden", "{release}: {name}");
         }
+    }
+}
+
+/// Changes alice's password within the server.
+async fn change_password(server: &Server, password: &str) {
+    match server {
+        Server::Prosody(server) => server.set_password("alice@localhost", password).await,
+        Server::Ejabberd(server) => server.set_password("alice", HOST, password).await,
+    }
+}
+
+fn nothing_much() -> String {
+    format!("<accounts xmlns='{ACCOUNT}'/>")
+}
+
+/// Joins again, and sees all that it is told then.
+async fn told_at_link_up(name: &'static str, server: &Server) -> (Component, Vec<String>) {
+    let mut component = Component::welcomed_as(name, server).await;
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        told.extend(
+            component
+                .told_before_the_answer("get", &nothing_much())
+                .await,
+        );
+    }
+    (component, told)
+}
+
+#[tokio::test]
+async fn a_changed_password_is_told_to_all_and_again_only_if_none_has_confirmed_it() {
+    for release in servers() {
+        let server = server(release).await;
+        let mut components = both(&server).await;
+        let (_, client) = log_in(&server, &mut components, "g").await;
+        let (_client, _) = client.bind(None).await.unwrap();
+        change_password(&server, "one").await;
+        let [mut one, mut two] = components;
+        two.request("account-changed").await;
+        let changed = one.request("account-changed").await;
+        one.pass(&changed).await;
+        one.ask("get", &nothing_much()).await; // it has been heard
+        drop(two);
+        // grants that were given since must not end with those from before
+        let (mut two, told) = told_at_link_up(SECOND, &server).await;
+        assert!(
+            !told.iter().any(|name| name == "account-changed"),
+            "{release}: {told:?}"
+        );
+
+        change_password(&server, "two").await;
+        one.request("account-changed").await;
+        two.request("account-changed").await;
+        drop(two);
+        let mut two = Component::welcomed_as(SECOND, &server).await;
+        let again = two.request("account-changed").await;
+        let payload = again.get_child("account-changed", ACCOUNT).unwrap();
+        let told = ["username", "what"].map(|name| payload.attr(name).unwrap());
+        assert_eq!(told, ["alice", "password"], "{release}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_apps_comes_from_whichever_answers() {
+    for release in servers() {
+        let server = server(release).await;
+        let mut components = both(&server).await;
+        let mut client = connect(&server).await;
+        let password = Secret::new(ALICE.password);
+        let plain = ["PLAIN".to_owned()];
+        client
+            .password(ALICE.name, &password, &plain)
+            .await
+            .unwrap();
+        let (mut client, _) = client.bind(None).await.unwrap();
+        let list = "<iq type='get' id='l'><list xmlns='urn:xmpp:cam:0'/></iq>";
+        let listing = tokio::spawn(async move { ask(&mut client, list).await });
+        let [one, two] = &mut components;
+        let silent = tokio::select! {
+            _ = one.request("client-access") => 0,
+            _ = two.request("client-access") => 1,
+        };
+        let answerer = &mut components[1 - silent];
+        let iq = answerer.request("client-access").await;
+        let clients = "<clients xmlns='urn:xmpp:cam:0'><client id='g'/></clients>";
+        answerer.reply(&iq, "result", clients).await;
+        let answer = listing.await.unwrap();
+        let clients = answer.get_child("clients", "urn:xmpp:cam:0").unwrap();
+        let listed: Vec<_> = clients.children().map(|client| client.attr("id")).collect();
+        assert!(listed.contains(&Some("g")), "{release}: {listed:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_program_is_one_of_several() {
+    for release in servers() {
+        let mut site = Site::on(server(release).await, "").await;
+        let tokens = site.tokens("openid xmpp:client:normal").await;
+        let mut other = Component::welcomed_as(SECOND, &site.server).await;
+        let known = async |site: &Site, token: &str| {
+            let since = Instant::now();
+            assert!(site.logs_in(token).await, "{release}");
+            assert!(
+                since.elapsed() < TIMEOUT,
+                "{release}: {:?}",
+                since.elapsed()
+            );
+        };
+        // the other says nothing
+        known(&site, &tokens.access).await;
+        known(&site, &tokens.access).await;
+        let (mut chat, _) = site.session(&tokens.access).await;
+        let end = format!("<end-sessions xmlns='{ACCOUNT}' username='alice'/>");
+        other.ask("set", &end).await;
+        ended(&mut chat).await;
+        let (mut chat, _) = site.session(&tokens.access).await;
+        site.program.kill9();
+        site.program.start().await;
+        site.revoke(&tokens).await;
+        ended(&mut chat).await;
+        drop(other);
+        assert!(!site.logs_in(&tokens.access).await, "{release}");
     }
 }
