@@ -197,7 +197,7 @@ failed(Component, Answer, Host) ->
     {Condition, Text} = error_text(Answer),
     _ = [leave_alone(Component, Host) || Condition =/= 'resource-constraint'],
     case Condition of
-        forbidden -> ?ERROR_MSG("~ts refuses to check tokens for ~ts: ~ts", [Component, Host, Text]);
+        forbidden -> ?ERROR_MSG("~ts refuses what ~ts asks: ~ts", [Component, Host, Text]);
         _ -> ?INFO_MSG("~ts did not do what ~ts asked: ~ts ~ts", [Component, Host, Condition, Text])
     end.
 
