@@ -2,10 +2,13 @@
 %% mechanisms, asks the component about every token, binds sessions to their grant, ends them with it, and holds
 %% them to their scope. It decides nothing about tokens. One source for ejabberd 23.01, 24.12 and later.
 %%
+%% Several xmpp-oauth processes on one database are a component each: logins take turns, and go to the next where one
+%% does not answer; all hear of sessions and accounts; and each may ask, and end sessions.
+%%
 %% This file is what ejabberd knows: options, documentation, and which hook goes where.
 %%
 %%   mod_oauth_component_sasl      OAUTHBEARER on client streams
-%%   mod_oauth_component_link      stanzas to and from the component
+%%   mod_oauth_component_link      stanzas to and from the components
 %%   mod_oauth_component_accounts  passwords and what becomes of accounts
 %%   mod_oauth_component_sessions  sessions and their grants
 %%   mod_oauth_component_scope     what a session may do
