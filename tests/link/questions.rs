@@ -4,7 +4,6 @@ use jid::{BareJid, DomainPart};
 use xmpp_oauth::accounts::{AccountStatus, Accounts as _, PasswordCheck, Unavailable};
 use xmpp_oauth::model::{EndReason, Generation, GrantId, Profile};
 use xmpp_oauth::secrets::Secret;
-use xmpp_oauth::storage::Store as _;
 use xmpp_oauth::xmpp::{LinkState, Module};
 
 use crate::world::{NOW, World, soon};
