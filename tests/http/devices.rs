@@ -482,6 +482,50 @@ async fn whoever_guesses_codes_has_to_wait() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_codes_with_several_accounts_has_to_wait_too() {
+    let world = World::new().await;
+    let url = world.url("/device?user_code=BCDF-GHJK");
+    for (guesses, name) in [(10, "bob"), (10, "carol"), (0, "dave")] {
+        let account = format!("{name}@example.com");
+        world.server.set_password(&account, PASSWORD);
+        let mut browser = Http::new();
+        let page = browser.get(&url).await;
+        let on = world.give_password(&mut browser, &page, &account, PASSWORD);
+        assert_eq!(on.await.status, 303);
+        for _ in 0..guesses {
+            let page = browser.get(&url).await;
+            assert!(page.text().contains(UNKNOWN), "{}", page.text());
+        }
+        if guesses == 0 {
+            assert_eq!(browser.get(&url).await.status, 429);
+        }
+    }
+    assert_eq!(world.refused_at("user_codes_per_address"), 1);
+    assert_eq!(world.refused_at("user_codes_per_account"), 0);
+}
+
+#[tokio::test]
+async fn where_very_many_devices_wait_another_is_told_to_come_back() {
+    let (world, app) = world().await;
+    let device = ask(&world, &app).await;
+    // as many others as there may be, in one go
+    let database = rusqlite::Connection::open(world.database()).unwrap();
+    let others = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
+        INSERT INTO device_codes (hash, user_code, client_id, scopes, asked_from, issued_at,
+            expires_at, gone_at)
+        SELECT randomblob(32), randomblob(32), client_id, scopes, asked_from, issued_at,
+            expires_at, gone_at FROM device_codes, n";
+    assert_eq!(database.execute(others, []).unwrap(), 4_999);
+    let answer = try_ask(&world, &app, "203.0.113.5").await;
+    assert_error(&answer, 503, "temporarily_unavailable");
+    assert_eq!(world.refused_at("devices_waiting"), 1);
+    // those who wait are served
+    allow(&world, &device).await;
+    assert_eq!(poll(&world, &app, &device).await.status, 200);
+    assert_eq!(try_ask(&world, &app, "203.0.113.5").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_waiting_device_and_an_open_page_outlive_a_restart() {
     let (world, app) = world().await;
     let device = ask(&world, &app).await;

@@ -1,6 +1,7 @@
 //! A provider on a free port, that stands on a real database, a clock that is moved by hand, and a
 //! server that is played.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,7 +173,12 @@ impl World {
         self.base.trim_start_matches("http://")
     }
 
-    /// How many bytes its database takes on disk.
+    /// Where its database is.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("test.db")
+    }
+
+    /// How many bytes it takes on disk.
     pub(crate) fn bytes_stored(&self) -> u64 {
         let files = std::fs::read_dir(self.folder.path()).unwrap();
         files
