@@ -1,7 +1,10 @@
 //! The device flow (RFC 8628): a device asks, a person answers, the device gets its tokens.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use xmpp_oauth::oauth::revoke::AccountChange;
+use xmpp_oauth::secrets::TokenHash;
+use xmpp_oauth::storage::DeviceSaved;
 
 use crate::answers::{assert_error, hidden};
 use crate::client::{Answer, Http};
@@ -262,7 +265,7 @@ async fn of_many_polls_at_once_one_gets_tokens_and_they_do_not_last() {
     let device = ask(&world, &app).await;
     allow(&world, &device).await;
     let polls = (0..16).map(|_| poll(&world, &app, &device));
-    let answers = futures::future::join_all(polls).await;
+    let answers = join_all(polls).await;
     let won = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(won, 1);
     assert!(world.grants().await.is_empty());
@@ -508,14 +511,18 @@ async fn whoever_guesses_codes_with_several_accounts_has_to_wait_too() {
 async fn where_very_many_devices_wait_another_is_told_to_come_back() {
     let (world, app) = world().await;
     let device = ask(&world, &app).await;
-    // as many others as there may be, in one go
-    let database = rusqlite::Connection::open(world.database()).unwrap();
-    let others = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
-        INSERT INTO device_codes (hash, user_code, client_id, scopes, asked_from, issued_at,
-            expires_at, gone_at)
-        SELECT randomblob(32), randomblob(32), client_id, scopes, asked_from, issued_at,
-            expires_at, gone_at FROM device_codes, n";
-    assert_eq!(database.execute(others, []).unwrap(), 4_999);
+    // as many others as there may be
+    let hash = TokenHash::of(&device.code);
+    let first = world.store.device(&hash).await.unwrap().unwrap();
+    let others = (1..5_000).map(|no| {
+        let (hash, user_code) = (format!("d{no}"), format!("u{no}"));
+        let (hash, user_code) = (TokenHash::of(&hash), TokenHash::of(&user_code));
+        let (store, first) = (&world.store, &first);
+        async move { store.save_device(&hash, &user_code, first, 5_000).await }
+    });
+    for saved in join_all(others).await {
+        assert_eq!(saved.unwrap(), DeviceSaved::Done);
+    }
     let answer = try_ask(&world, &app, "203.0.113.5").await;
     assert_error(&answer, 503, "temporarily_unavailable");
     assert_eq!(world.refused_at("devices_waiting"), 1);

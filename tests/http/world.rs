@@ -1,7 +1,6 @@
 //! A provider on a free port, that stands on a real database, a clock that is moved by hand, and a
 //! server that is played.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -171,11 +170,6 @@ impl World {
     /// Host and port.
     pub(crate) fn authority(&self) -> &str {
         self.base.trim_start_matches("http://")
-    }
-
-    /// Where its database is.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("test.db")
     }
 
     /// How many bytes it takes on disk.
