@@ -101,7 +101,7 @@ async fn run(arguments: Arguments) -> ExitCode {
         Command::Clients(command) => status(clients::run(&config, command).await),
         Command::Grants(command) => status(grants::run(&config, command).await),
         Command::Keys(command) => status(keys::run(&config, command).await),
-        Command::Storage(command) => status(storage::run(&config, command)),
+        Command::Storage(command) => status(storage::run(&config, command).await),
         Command::Check(command) => check::run(&config, &file, &command).await,
         // done above
         Command::Init(_) | Command::Try(_) | Command::HelpFiles(_) => ExitCode::SUCCESS,

@@ -16,6 +16,11 @@ pub(super) fn error(text: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "xmpp-oauth: {text}");
 }
 
+/// How far something has come, on stderr.
+pub(super) fn progress(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// A value for programs, on stdout.
 pub(super) fn json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {

@@ -7,6 +7,7 @@
 //! say; what it takes is said once for all databases in `sql`; how one is run is for [`sqlite`] and
 //! [`postgres`].
 
+pub mod copy;
 mod counts;
 pub mod postgres;
 mod sql;
@@ -49,6 +50,11 @@ pub enum StoreError {
         /// The newest that this program knows.
         known: i64,
     },
+    /// It holds half of another one.
+    #[error(
+        "the database holds a copy of {0} that is not finished: finish it with `storage copy`, or drop it"
+    )]
+    Unfinished(String),
     /// The store is shutting down.
     #[error("the database is closed")]
     Closed,

@@ -10,6 +10,7 @@
 //! A connection that is lost is made anew, and what it certainly had not committed is done again. Where it
 //! was lost during a commit nobody knows, and the caller is told that.
 
+mod copy;
 mod counts;
 mod db;
 mod failure;
@@ -20,6 +21,7 @@ mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use self::copy::Alone;
 use self::counts::Counts;
 use self::pool::{Kind, Pool};
 use self::session::Server;

@@ -229,7 +229,11 @@ impl Thread {
     fn prepare(&mut self) -> Result<()> {
         let session = self.session().map_err(|error| self.server.failed(&error))?;
         let session = self.session.insert(session);
-        let migrated = self.runtime.block_on(schema::migrate(&session.client));
+        let client = &session.client;
+        let migrated = self.runtime.block_on(async {
+            schema::refuse_unfinished(client).await?;
+            schema::migrate(client).await
+        });
         migrated.map_err(|error| error.named(&self.server))
     }
 

@@ -6,6 +6,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use super::failure::Failure;
 use super::session::Server;
 use crate::storage::StoreError;
+use crate::storage::copy::UNFINISHED;
 
 /// Each brings the schema to its version, from the one before it. Never change one that was released; add
 /// another, that lets the release before it go on working beside it.
@@ -226,6 +227,7 @@ CREATE INDEX pending_logouts_by_client ON pending_logouts (client_id, tries, sid
 pub(super) enum Stuck {
     Failed(Failure),
     TooNew { found: i64, known: i64 },
+    Unfinished(String),
 }
 
 impl Stuck {
@@ -236,6 +238,7 @@ impl Stuck {
                 found: *found,
                 known: *known,
             },
+            Self::Unfinished(of) => StoreError::Unfinished(of.clone()),
         }
     }
 }
@@ -246,12 +249,34 @@ impl From<tokio_postgres::Error> for Stuck {
     }
 }
 
+/// The version that this program brings a schema to.
+pub(super) fn known() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, _)| *version)
+}
+
+/// The version of what is there; 0 where there is nothing.
+pub(super) async fn found(client: &Client) -> Result<i64, Stuck> {
+    match is_there(client, "schema_version").await? {
+        true => version(client).await,
+        false => Ok(0),
+    }
+}
+
+/// Half a database is not to be served.
+pub(super) async fn refuse_unfinished(client: &Client) -> Result<(), Stuck> {
+    if !is_there(client, UNFINISHED).await? {
+        return Ok(());
+    }
+    let of = answer(client, &format!("SELECT of_database FROM {UNFINISHED}")).await?;
+    Err(Stuck::Unfinished(of.unwrap_or_default()))
+}
+
 /// All in one transaction under a lock: of processes that start at once, one does it, and the others find it
 /// done.
 pub(super) async fn migrate(client: &Client) -> Result<(), Stuck> {
-    let known = MIGRATIONS.last().map_or(0, |(version, _)| *version);
+    let known = known();
     // What is there needs nobody to wait.
-    if is_there(client).await? && version(client).await? == known {
+    if is_there(client, "schema_version").await? && version(client).await? == known {
         return Ok(());
     }
     // Another process may take long with old tables; indices of big ones take long, too.
@@ -285,11 +310,13 @@ pub(super) async fn migrate(client: &Client) -> Result<(), Stuck> {
     Ok(())
 }
 
-async fn is_there(client: &Client) -> Result<bool, Stuck> {
+async fn is_there(client: &Client, table: &str) -> Result<bool, Stuck> {
     // Not `to_regclass`: what it once did not find, it does not look for again.
-    let there = "SELECT EXISTS (SELECT FROM pg_tables
-         WHERE schemaname = current_schema() AND tablename = 'schema_version')";
-    Ok(answer(client, there).await?.as_deref() == Some("t"))
+    let there = format!(
+        "SELECT EXISTS (SELECT FROM pg_tables
+         WHERE schemaname = current_schema() AND tablename = '{table}')"
+    );
+    Ok(answer(client, &there).await?.as_deref() == Some("t"))
 }
 
 async fn version(client: &Client) -> Result<i64, Stuck> {

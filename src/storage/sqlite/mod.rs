@@ -5,6 +5,7 @@
 //! statement does stands in `sql`; this room says which thread it runs on.
 
 mod backup;
+mod copy;
 mod db;
 mod schema;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod worker;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(super) use self::copy::Alone;
 use self::worker::{Pool, Worker};
 use super::Result;
 use super::counts::Counts;

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
+use crate::storage::copy::UNFINISHED;
 use crate::storage::{Result, StoreError};
 
 /// How long to wait for another process, say a command beside `serve`, to let go of the file.
@@ -288,7 +289,23 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
     let named = |error: &dyn std::fmt::Display| {
         StoreError::Database(format!("{}: {error}", path.display()))
     };
-    // SQLite would make it readable for all; its log and index take over the file's mode and owner.
+    make(path).map_err(|error| named(&error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags).map_err(|error| named(&error))?;
+    set_up(&db, CACHE).map_err(|error| named(&error))?;
+    if set_up_to_write(&db).map_err(|error| named(&error))? != "wal" {
+        return Err(named(
+            &"its file system cannot share memory, which WAL needs",
+        ));
+    }
+    refuse_unfinished(&db)?;
+    migrate(&mut db)?;
+    Ok(db)
+}
+
+/// Makes the file if there is none. SQLite would make it readable for all; its log and index take over the
+/// file's mode and owner.
+pub(super) fn make(path: &Path) -> std::io::Result<()> {
     let is_new = !path.exists();
     let file = OpenOptions::new()
         .read(true)
@@ -296,30 +313,21 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(path)
-        .map_err(|error| named(&error))?;
-    if is_new {
-        belong_to_folder(&file, path).map_err(|error| named(&error))?;
+        .open(path)?;
+    match is_new {
+        true => belong_to_folder(&file, path),
+        false => Ok(()),
     }
-    drop(file);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut db = Connection::open_with_flags(path, flags).map_err(|error| named(&error))?;
-    set_up(&db, CACHE).map_err(|error| named(&error))?;
-    let mode: String = db
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-        .map_err(|error| named(&error))?;
-    if mode != "wal" {
-        return Err(named(
-            &"its file system cannot share memory, which WAL needs",
-        ));
-    }
-    db.pragma_update(None, "synchronous", "full")
-        .and_then(|()| db.pragma_update(None, "foreign_keys", true))
-        .and_then(|()| db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT))
-        .and_then(|()| db.pragma_update(None, "journal_size_limit", LOG_SIZE))
-        .map_err(|error| named(&error))?;
-    migrate(&mut db)?;
-    Ok(db)
+}
+
+/// Answers in which mode its log is then.
+fn set_up_to_write(db: &Connection) -> rusqlite::Result<String> {
+    let mode = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
+    db.pragma_update(None, "journal_size_limit", LOG_SIZE)?;
+    Ok(mode)
 }
 
 /// A file that root makes, by a command before the first `serve`, is for whoever the folder belongs to.
@@ -340,6 +348,36 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
+/// Opens the file for a connection beside which there is no other, of whichever process, as long as it lives.
+/// What is there stays as it is.
+///
+/// # Errors
+/// `SQLITE_BUSY`, where there is another.
+pub(super) fn open_alone_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let db = open_alone(path)?;
+    // A file without a log, as a backup is, has been read by nobody yet; its lock is kept, too.
+    db.execute_batch("BEGIN EXCLUSIVE; COMMIT")?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
+/// The same, for one that writes.
+pub(super) fn open_alone_to_write(path: &Path) -> rusqlite::Result<Connection> {
+    let db = open_alone(path)?;
+    set_up_to_write(&db)?;
+    Ok(db)
+}
+
+fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    // Before anything is read: then the file is locked for all others from the first reading on.
+    db.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(()))?;
+    set_up(&db, CACHE)?;
+    Ok(db)
+}
+
 fn set_up(db: &Connection, cache: i64) -> rusqlite::Result<()> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -349,13 +387,35 @@ fn set_up(db: &Connection, cache: i64) -> rusqlite::Result<()> {
     db.pragma_update(None, "trusted_schema", false)
 }
 
-fn migrate(db: &mut Connection) -> Result<()> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+/// Half a database is not to be served.
+fn refuse_unfinished(db: &Connection) -> Result<()> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?";
+    let found: i64 = db.query_row(sql, [UNFINISHED], |row| row.get(0))?;
+    if found == 0 {
+        return Ok(());
+    }
+    let sql = format!("SELECT of_database FROM {UNFINISHED}");
+    let of = db.query_row(&sql, [], |row| row.get(0)).optional()?;
+    Err(StoreError::Unfinished(of.unwrap_or_default()))
+}
+
+/// The version that this program brings a schema to.
+pub(super) fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// The version of what is there; 0 where there is nothing.
+pub(super) fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+pub(super) fn migrate(db: &mut Connection) -> Result<()> {
+    let known = known();
     loop {
         // Each in its own transaction that holds the lock from the start: two processes that open
         // the file at once do it once.
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let found = version(&transaction)?;
         if found > known {
             return Err(StoreError::TooNew { found, known });
         }
