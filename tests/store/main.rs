@@ -10,6 +10,7 @@ mod server;
 
 mod clients;
 mod codes;
+mod copy;
 mod devices;
 mod durability;
 mod events;

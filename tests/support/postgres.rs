@@ -172,11 +172,15 @@ impl Server {
         tokio_postgres::Client,
         impl Future<Output = Result<(), tokio_postgres::Error>> + Send + use<>,
     ) {
-        let (dir, port) = (self.dir.display(), self.port());
-        let text = format!("host={dir} port={port} user=postgres dbname={database}");
-        tokio_postgres::connect(&text, NoTls)
+        tokio_postgres::connect(&self.connection(database), NoTls)
             .await
             .expect("a connection")
+    }
+
+    /// How tokio-postgres connects to a database.
+    pub(crate) fn connection(&self, database: &str) -> String {
+        let (dir, port) = (self.dir.display(), self.port());
+        format!("host={dir} port={port} user=postgres dbname={database}")
     }
 
     /// A number out of a database.

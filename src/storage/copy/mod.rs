@@ -12,6 +12,8 @@
 mod rows;
 mod tables;
 
+use std::time::Duration;
+
 pub(super) use self::rows::{Described, Kind};
 use self::rows::{Key, Plan};
 pub(super) use self::tables::UNFINISHED;
@@ -90,6 +92,9 @@ fn begin_anew(database: &str) -> String {
 }
 
 type Result<T> = std::result::Result<T, CopyError>;
+
+/// How long a process that was stopped, or killed, may take to be gone from a database.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

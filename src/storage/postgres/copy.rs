@@ -12,12 +12,9 @@ use super::failure::Failure;
 use super::schema::{self, Stuck};
 use super::session::{Server, Session, runtime};
 use crate::config::Postgres;
-use crate::storage::copy::{CopyError, Described, End, Kind, Table};
+use crate::storage::copy::{CopyError, Described, End, Kind, PATIENCE, Table};
 use crate::storage::sql::{Column, Db};
 use crate::storage::{Result, StoreError};
-
-/// How long a process that was stopped, or killed, may take to be gone.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The other side may keep a transaction waiting, and big tables take long.
 const SETTINGS: &str = "

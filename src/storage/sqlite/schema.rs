@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
-use crate::storage::copy::UNFINISHED;
+use crate::storage::copy::{PATIENCE, UNFINISHED};
 use crate::storage::{Result, StoreError};
 
 /// How long to wait for another process, say a command beside `serve`, to let go of the file.
@@ -292,6 +292,7 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
     make(path).map_err(|error| named(&error))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(|error| named(&error))?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
     set_up(&db, CACHE).map_err(|error| named(&error))?;
     if set_up_to_write(&db).map_err(|error| named(&error))? != "wal" {
         return Err(named(
@@ -344,6 +345,7 @@ fn belong_to_folder(file: &File, path: &Path) -> std::io::Result<()> {
 pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
     set_up(&db, READERS_CACHE)?;
     Ok(db)
 }
@@ -371,7 +373,7 @@ pub(super) fn open_alone_to_write(path: &Path) -> rusqlite::Result<Connection> {
 fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.busy_timeout(PATIENCE)?;
     // Before anything is read: then the file is locked for all others from the first reading on.
     db.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(()))?;
     set_up(&db, CACHE)?;
@@ -379,7 +381,6 @@ fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn set_up(db: &Connection, cache: i64) -> rusqlite::Result<()> {
-    db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     // A plan must not hang on the values that are bound, or statements are planned anew each time.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
