@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::answers::assert_error;
+use crate::answers::{assert_error, parameter, redirect};
+use crate::client::Http;
 use crate::flows::App;
 use crate::world::World;
 
@@ -57,4 +58,40 @@ async fn all_is_there_after_a_restart_of_the_program() {
     assert_eq!(world.grants().await.len(), 1);
     let answer = world.refresh(&app, text(&tokens, "refresh_token")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn apps_and_browsers_go_on_where_the_database_is_copied_to() {
+    let mut world = World::new().await;
+    let app = world.register(json!({})).await;
+    let mut browser = Http::new();
+    let url = world.authorize_url(&app, &[]);
+    let to = world.consent(&mut browser, &url).await;
+    let code = parameter(&to, "code").unwrap();
+    let mut tokens = world.redeem(&app, &code).await.json();
+    let revoked = world.tokens(&app, &[]).await;
+    world.revoke(&app, text(&revoked, "refresh_token")).await;
+    let keys = Http::new().get(&world.url("/oauth2/jwks")).await.text();
+
+    for file in [None, Some("moved.db")] {
+        let code = world.code(&app, &[]).await;
+        world = world.moved(file).await;
+        // what was signed is verified
+        let published = Http::new().get(&world.url("/oauth2/jwks")).await.text();
+        assert_eq!(published, keys);
+        // what was given opens
+        let access = text(&tokens, "access_token");
+        assert_eq!(world.userinfo(access).await.status, 200);
+        assert_eq!(world.redeem(&app, &code).await.status, 200);
+        let answer = world.refresh(&app, text(&tokens, "refresh_token")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        tokens = answer.json();
+        // what was taken back does not
+        let answer = world.refresh(&app, text(&revoked, "refresh_token")).await;
+        assert_error(&answer, 400, "invalid_grant");
+        // whoever is logged in is asked nothing
+        let quiet = world.authorize_url(&app, &[("prompt", "none")]);
+        let to = redirect(&browser.get(&quiet).await);
+        assert!(parameter(&to, "code").is_some(), "{to}");
+    }
 }

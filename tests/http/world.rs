@@ -90,6 +90,26 @@ impl World {
         self.restarted().await
     }
 
+    /// The same after it was stopped, its database copied, and started on the copy: of PostgreSQL, or in a
+    /// file of this name.
+    pub(crate) async fn moved(mut self, file: Option<&str>) -> Self {
+        self.stop.send_replace(true);
+        self.store.close().await;
+        self.storage = match file {
+            None => on_postgres().await,
+            Some(name) => format!("\n[storage]\nurl = \"sqlite:{name}\"\n"),
+        };
+        let text = settings(&self.issuer, "") + &self.storage;
+        let config = Arc::new(config::parse(&text, self.folder.path()).unwrap());
+        let before = std::mem::replace(&mut self.config, Arc::clone(&config));
+        let copied = tokio::task::spawn_blocking(move || {
+            let (from, to) = (&before.storage.database, &config.storage.database);
+            storage::copy::copy(from, to, &mut |_| {})
+        });
+        copied.await.unwrap().unwrap();
+        self.restarted().await
+    }
+
     /// The same after the process has ended and begun anew, on another port.
     pub(crate) async fn restarted(self) -> Self {
         let Self {
