@@ -5,6 +5,8 @@
 
 #[path = "cli/backup.rs"]
 mod backup;
+#[path = "cli/copy.rs"]
+mod copy;
 #[path = "cli/databases.rs"]
 mod databases;
 #[path = "cli/supervisor.rs"]
@@ -811,6 +813,7 @@ async fn man_pages_and_completions_are_made_for_every_command_that_help_names() 
     for name in [
         "xmpp-oauth",
         "xmpp-oauth-storage-backup",
+        "xmpp-oauth-storage-copy",
         "xmpp-oauth-grants-revoke",
     ] {
         assert!(read(&format!("{name}.1")).contains(".TH "), "{name}");

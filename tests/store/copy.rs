@@ -42,11 +42,12 @@ impl Databases {
     }
 }
 
+/// The file of one that is SQLite's.
 fn path(database: &Database) -> &Path {
-    match database {
-        Database::Sqlite(path) => path,
-        Database::Postgres(_) => panic!("no file"),
-    }
+    let Database::Sqlite(path) = database else {
+        unreachable!("{database} is no file");
+    };
+    path
 }
 
 /// Has a store do something there, and closes it.
@@ -144,7 +145,7 @@ fn rows_of_file(path: &Path, select: &str) -> Vec<String> {
                 Value::Integer(n) => n.to_string(),
                 Value::Text(text) => format!("{text:?}"),
                 Value::Blob(bytes) => format!("{bytes:?}"),
-                Value::Real(_) => panic!("a fraction"),
+                Value::Real(fraction) => fraction.to_string(),
             })
         });
         Ok(cells.collect::<rusqlite::Result<Vec<_>>>()?.join("|"))
@@ -213,11 +214,12 @@ async fn columns(database: &Database, table: &str) -> BTreeMap<String, Column> {
     let lines = names(database, &of_file, &of_server).await;
     let columns = lines.iter().map(|line| {
         let parts: Vec<_> = line.split('|').collect();
-        let [name, of, must, place] = parts[..] else {
-            panic!("{line}")
-        };
-        let place = place.parse().unwrap();
-        (name.to_owned(), (of.to_owned(), must == "1", place))
+        let column = (
+            parts[1].to_owned(),
+            parts[2] == "1",
+            parts[3].parse().unwrap(),
+        );
+        (parts[0].to_owned(), column)
     });
     columns.collect()
 }

@@ -94,7 +94,7 @@ fn begin_anew(database: &str) -> String {
 type Result<T> = std::result::Result<T, CopyError>;
 
 /// How long a process that was stopped, or killed, may take to be gone from a database.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
