@@ -529,6 +529,18 @@ async fn a_database_that_holds_anything_else_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_something_elses_is_left_alone_to_the_byte() {
+    let mut databases = Databases::new();
+    let (from, to) = (databases.sqlite(), databases.sqlite());
+    fill_a_little(&from).await;
+    sql(&to, "CREATE TABLE accounts (name TEXT)").await;
+    let before = std::fs::read(path(&to)).unwrap();
+    let error = copy(&from, &to).await.unwrap_err();
+    assert!(matches!(error, CopyError::NotEmpty(_)), "{error}");
+    assert!(std::fs::read(path(&to)).unwrap() == before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_is_whole_already_is_compared_again_and_stays() {
     let mut databases = Databases::new();
     let from = databases.sqlite();

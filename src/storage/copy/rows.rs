@@ -1,7 +1,7 @@
 //! Rows on their way, and the statements that read and write them: the same for all databases.
 
 use super::tables::Table;
-use crate::storage::sql::{Column, Db, Value};
+use crate::storage::sql::{Column, Db, Row, Value};
 use crate::storage::{Result, StoreError};
 
 /// How many rows are in memory at once, and in one transaction of the destination.
@@ -54,7 +54,11 @@ impl Cell {
             (Self::Null, Kind::Text) => Value::Text(None),
             (Self::Null, Kind::Blob) => Value::Blob(None),
             // what it holds may be secret
-            _ => return Err(StoreError::Corrupt(format!("no {kind:?} in its column"))),
+            _ => {
+                return Err(StoreError::Corrupt(format!(
+                    "something that is no {kind:?}"
+                )));
+            }
         })
     }
 }
@@ -128,7 +132,7 @@ impl Plan {
     pub(super) fn read(&self, db: &dyn Db, after: Option<&Key>) -> Result<Batch> {
         let width = self.columns.len();
         let mut cells = Vec::with_capacity(width * BATCH);
-        let mut read = |row: &dyn crate::storage::sql::Row| {
+        let mut read = |row: &dyn Row| {
             for at in 0..width {
                 cells.push(row.column(at)?.into());
             }
@@ -160,6 +164,15 @@ impl Plan {
 
     /// Stores rows.
     pub(super) fn store(&self, db: &dyn Db, batch: &Batch) -> Result<()> {
+        self.store_all(db, batch).map_err(|error| match error {
+            StoreError::Database(why) => {
+                StoreError::Database(format!("{}: {why}", self.table.name))
+            }
+            error => error,
+        })
+    }
+
+    fn store_all(&self, db: &dyn Db, batch: &Batch) -> Result<()> {
         let mut together = batch.cells.chunks_exact(batch.width * TOGETHER);
         for rows in &mut together {
             db.change(&self.store_many, &self.values(rows)?)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 
 use super::schema;
-use crate::storage::copy::{CopyError, Described, End, Kind, Table};
+use crate::storage::copy::{CopyError, Described, End, Kind, Table, UNFINISHED};
 use crate::storage::sql::{Column, Db};
 use crate::storage::{Result, StoreError};
 
@@ -23,7 +23,11 @@ impl Alone {
         if !path.exists() {
             return Err(CopyError::NotThere(name));
         }
-        match schema::open_alone_to_read(path) {
+        let opened = schema::open_alone(path).and_then(|db| {
+            db.pragma_update(None, "query_only", true)?;
+            Ok(db)
+        });
+        match opened {
             Ok(db) => Ok(Self { db, name }),
             Err(error) => Err(unopened(name, error)),
         }
@@ -36,8 +40,16 @@ impl Alone {
             database: name.clone(),
             error: StoreError::Database(error.to_string()),
         })?;
-        match schema::open_alone_to_write(path) {
-            Ok(db) => Ok(Self { db, name }),
+        let opened = schema::open_alone(path).and_then(|db| {
+            let is_foreign = is_foreign(&db)?;
+            if !is_foreign {
+                schema::set_up_to_write(&db)?;
+            }
+            Ok((db, is_foreign))
+        });
+        match opened {
+            Ok((_, true)) => Err(CopyError::NotEmpty(name)),
+            Ok((db, false)) => Ok(Self { db, name }),
             Err(error) => Err(unopened(name, error)),
         }
     }
@@ -66,6 +78,13 @@ impl Alone {
             }
         }
     }
+}
+
+/// Whether something else keeps its tables there.
+fn is_foreign(db: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name <> ?";
+    let others: i64 = db.query_row(sql, [UNFINISHED], |row| row.get(0))?;
+    Ok(others > 0 && schema::version(db)? == 0)
 }
 
 fn unopened(database: String, error: rusqlite::Error) -> CopyError {

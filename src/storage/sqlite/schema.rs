@@ -322,7 +322,7 @@ pub(super) fn make(path: &Path) -> std::io::Result<()> {
 }
 
 /// Answers in which mode its log is then.
-fn set_up_to_write(db: &Connection) -> rusqlite::Result<String> {
+pub(super) fn set_up_to_write(db: &Connection) -> rusqlite::Result<String> {
     let mode = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "foreign_keys", true)?;
@@ -355,28 +355,15 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
 ///
 /// # Errors
 /// `SQLITE_BUSY`, where there is another.
-pub(super) fn open_alone_to_read(path: &Path) -> rusqlite::Result<Connection> {
-    let db = open_alone(path)?;
-    // A file without a log, as a backup is, has been read by nobody yet; its lock is kept, too.
-    db.execute_batch("BEGIN EXCLUSIVE; COMMIT")?;
-    db.pragma_update(None, "query_only", true)?;
-    Ok(db)
-}
-
-/// The same, for one that writes.
-pub(super) fn open_alone_to_write(path: &Path) -> rusqlite::Result<Connection> {
-    let db = open_alone(path)?;
-    set_up_to_write(&db)?;
-    Ok(db)
-}
-
-fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(PATIENCE)?;
-    // Before anything is read: then the file is locked for all others from the first reading on.
+    // Before anything is read: locks are kept then. With a log, the first reading takes the whole file.
     db.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(()))?;
     set_up(&db, CACHE)?;
+    // Without one, as a backup has none, this does.
+    db.execute_batch("BEGIN EXCLUSIVE; COMMIT")?;
     Ok(db)
 }
 
