@@ -2,12 +2,18 @@
 
 use crate::support::postgres::Server;
 use crate::support::process::Program;
-use crate::{done, json, program_with, refused, serve};
+use crate::{column, done, json, program_with, refused, serve};
 
 async fn on_postgres() -> Program {
+    with_name().await.0
+}
+
+/// With its database's name.
+async fn with_name() -> (Program, String) {
     let server = Server::shared();
-    let url = server.url(&server.empty().await);
-    program_with(&format!("[storage]\nurl = {url:?}"))
+    let name = server.empty().await;
+    let url = server.url(&name);
+    (program_with(&format!("[storage]\nurl = {url:?}")), name)
 }
 
 #[tokio::test]
@@ -49,4 +55,46 @@ async fn a_backup_of_postgresql_is_for_its_own_tools() {
     let says = refused(&program, &["storage", "backup", "copy.db"], 1).await;
     assert!(says.contains("pg_dump"), "{says}");
     assert!(!program.dir().join("copy.db").exists());
+}
+
+/// As docs/operate.md has it.
+#[tokio::test]
+async fn a_dump_that_is_restored_is_what_there_was_when_it_was_made() {
+    let server = Server::shared();
+    let (mut program, name) = with_name().await;
+    serve(&mut program).await;
+    let add = async |client: &str| {
+        let uri = "https://app.example/cb";
+        let add = ["clients", "add", "--name", client, "--redirect-uri", uri];
+        done(&program, &add).await;
+    };
+    add("Before").await;
+    let keys = column(&program, &["keys", "list", "--json"], "kid").await;
+    let dump = program.dir().join("xmpp-oauth.dump");
+    let mut tool = server.tool("pg_dump");
+    tool.args(["--format=custom", "--file"])
+        .arg(&dump)
+        .arg(&name);
+    assert!(tool.status().unwrap().success());
+
+    add("After").await;
+    done(&program, &["keys", "rotate"]).await;
+    program.stop().await;
+    let mut tool = server.tool("pg_restore");
+    tool.args(["--clean", "--if-exists", "--dbname", &name]);
+    assert!(tool.arg(&dump).status().unwrap().success());
+
+    let list = ["clients", "list", "--json"];
+    serve(&mut program).await;
+    assert_eq!(column(&program, &list, "client_name").await, ["Before"]);
+    let restored = column(&program, &["keys", "list", "--json"], "kid").await;
+    assert_eq!(restored, keys);
+    // and numbers go on where they were
+    let uri = "https://app.example/cb";
+    let add = ["clients", "add", "--name", "New", "--redirect-uri", uri];
+    done(&program, &add).await;
+    assert_eq!(
+        column(&program, &list, "client_name").await,
+        ["Before", "New"]
+    );
 }

@@ -183,6 +183,14 @@ impl Server {
         format!("host={dir} port={port} user=postgres dbname={database}")
     }
 
+    /// One of PostgreSQL's own programs, to be used on this server.
+    pub(crate) fn tool(&self, name: &str) -> Command {
+        let mut command = Command::new(newest_bin().join(name));
+        command.env("PGHOST", &self.dir);
+        command.env("PGPORT", self.port()).env("PGUSER", "postgres");
+        command
+    }
+
     /// A number out of a database.
     pub(crate) async fn number(&self, database: &str, query: &str) -> i64 {
         let (client, connection) = self.connect(database).await;
