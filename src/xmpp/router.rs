@@ -269,7 +269,6 @@ mod tests {
     }
 
     #[tokio::test]
-    #[expect(clippy::panic, reason = "that is the point")]
     async fn a_request_that_panics_takes_nothing_with_it() {
         carry_out(async { panic!("at once") });
         let (go_on, waiting) = oneshot::channel::<()>();
