@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use xmpp_oauth::config::{Config, Database, Postgres, PostgresTls, known_keys, load, parse};
+use xmpp_oauth::model::{ClientMetadata, MemberKind};
 use xmpp_oauth::secrets::Secret;
 
 const DOCUMENTED: &str = include_str!("../component.toml");
@@ -851,6 +852,36 @@ fn the_documented_client_is_allowed() {
 }
 
 #[test]
+fn a_client_that_is_written_down_can_say_whatever_one_that_registers_can() {
+    let block: String = DOCUMENTED
+        .lines()
+        .skip_while(|line| *line != "# [[clients]]")
+        .take_while(|line| line.starts_with('#'))
+        .collect();
+    let mut text = format!("{MINIMAL}[[clients]]\nclient_id = \"a\"\n");
+    for (name, kind) in ClientMetadata::MEMBERS {
+        assert!(block.contains(name), "{name} is not documented");
+        let value = match kind {
+            MemberKind::Text => "\"x\"",
+            MemberKind::Texts => "[\"x\"]",
+            MemberKind::Flag => "true",
+            MemberKind::Number => "1",
+            MemberKind::Object => "{ keys = [{ kty = \"OKP\", crv = \"Ed25519\" }], n = 1 }",
+        };
+        text.push_str(&format!("{name} = {value}\n"));
+    }
+    let said = &read(&text).clients[0].metadata;
+    assert_eq!(
+        said.as_object().unwrap().len(),
+        ClientMetadata::MEMBERS.len()
+    );
+    assert_eq!(said["jwks"]["keys"][0]["crv"], "Ed25519");
+    assert_eq!(said["contacts"][0], "x");
+    assert_eq!(said["require_auth_time"], true);
+    assert_eq!(said["default_max_age"], 1);
+}
+
+#[test]
 fn the_documented_resource_is_allowed() {
     let block: String = DOCUMENTED
         .lines()
@@ -939,6 +970,9 @@ fn what_is_wrong_with_a_client_is_told_with_its_line() {
     for (line, words) in [
         ("client_id = 5", "must be a text"),
         ("client_secret = \"short\"", "at least 32 characters"),
+        ("jwks = \"{}\"", "must be a table"),
+        ("jwks = { keys = [1.5] }", "has no place there"),
+        ("default_max_age = -1", "must be a whole number"),
         (
             "redirect_uri = \"x\"",
             "did you mean clients.redirect_uris?",

@@ -394,6 +394,8 @@ impl Web {
             ("redirect_uri", CALLBACK),
             ("scope", "openid xmpp"),
             ("state", "some state"),
+            // also of those who have allowed it in a round before
+            ("prompt", "consent"),
             (
                 "code_challenge",
                 &xmpp_oauth::secrets::sha256_text(VERIFIER),

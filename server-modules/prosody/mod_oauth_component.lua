@@ -7,6 +7,13 @@
 --     oauth_component = "oauth.example.com"       -- the JID of the Component that xmpp-oauth connects as
 --     -- oauth_component_timeout = 5              -- seconds that a login waits for the component
 --
+-- Several xmpp-oauth processes on one database are a Component each:
+--
+--     oauth_component = { "oauth1.example.com", "oauth2.example.com" }
+--
+-- Then logins take turns, and go to the next where one does not answer; all hear of sessions and accounts; and
+-- each may ask, and end sessions.
+--
 -- Specs: RFC 7628 (OAUTHBEARER), RFC 6120 §6 (SASL), RFC 6750 (tokens over HTTP), XEP-0388 (SASL2), XEP-0198
 -- (resumption), XEP-0493 (scopes).
 
@@ -21,6 +28,7 @@ local net = require "util.net";
 local nodeprep = require "util.encodings".stringprep.nodeprep;
 local random = require "util.random";
 local st = require "util.stanza";
+local time = require "util.time".monotonic;
 local usermanager = require "core.usermanager";
 
 local VERSION = "0.1.0";
@@ -29,10 +37,20 @@ local XMLNS_ACCOUNT = "urn:xmpp-oauth:account:0";
 local XMLNS_SASL = "urn:xmpp-oauth:sasl:0";
 
 local host = prosody.hosts[module.host];
-local component = jid.prep(module:get_option_string("oauth_component", ""));
-if not component or component == "" or jid.host(component) ~= component then
+local components, is_component = {}, {}; -- a list, and a set
+for _, name in ipairs(module:get_option_array("oauth_component", {})) do
+	local component = jid.prep(tostring(name));
+	if not component or jid.host(component) ~= component then
+		components = {};
+		break;
+	elseif not is_component[component] then
+		is_component[component] = true;
+		table.insert(components, component);
+	end
+end
+if not components[1] then
 	error("mod_oauth_component needs to know xmpp-oauth: set oauth_component = \"oauth.example.com\" (the domain of "
-		.. "its Component) for VirtualHost \"" .. module.host .. "\"", 0);
+		.. "its Component, or a list of them) for VirtualHost \"" .. module.host .. "\"", 0);
 end
 local login_timeout = module:get_option_number("oauth_component_timeout", 5);
 local request_timeout = 60; -- seconds, for what no person waits for
@@ -44,21 +62,34 @@ local plaintext_allowed = not (insecure_mechanisms:contains("PLAIN") or insecure
 
 local active = true; -- until the module is unloaded
 
--- The link: requests to the component and their answers --------------------------------------------------------------
+-- The link: requests to the components and their answers -------------------------------------------------------------
 
-local pending = {}; -- id of an iq → function (answer)
+local pending = {}; -- id of an iq → { component = who was asked, answered = function (answer) }
 
--- Only the component itself, over its own link. Another component may be allowed to send with any `from`.
+-- Only a component itself, over its own link. Another component may be allowed to send with any `from`.
 local function is_from_component(event)
 	local origin = event.origin;
-	return origin.type == "component" and origin.host == component and event.stanza.attr.from == component;
+	return origin.type == "component" and is_component[origin.host] and event.stanza.attr.from == origin.host;
 end
 
--- Sends an iq to the component. `on_answer` is called once, with the answering stanza, or nil when none came in time.
--- Not module:send_iq, which keeps 256 requests and throws the oldest out: logins that hang would push out the others.
-local function ask(iq_type, payload, seconds, on_answer)
+local function link_of(component)
 	local target = prosody.hosts[component];
-	if not (target and target.modules.component) then
+	return target and target.modules.component;
+end
+
+local function connected()
+	local list = {};
+	for _, component in ipairs(components) do
+		local link = link_of(component);
+		if link and link.connected then table.insert(list, component); end
+	end
+	return list;
+end
+
+-- Sends an iq to a component. `on_answer` is called once, with the answering stanza, or nil when none came in time.
+-- Not module:send_iq, which keeps 256 requests and throws the oldest out: logins that hang would push out the others.
+local function ask(component, iq_type, payload, seconds, on_answer)
+	if not link_of(component) then
 		-- Sent all the same it would leave by s2s, tokens and all.
 		module:log("error", "%s is no external component of this server: add Component \"%s\" to the configuration",
 			component, component);
@@ -73,28 +104,112 @@ local function ask(iq_type, payload, seconds, on_answer)
 		on_answer(answer);
 		return true;
 	end
-	pending[iq_id] = answered;
+	pending[iq_id] = { component = component, answered = answered };
 	timer = module:add_timer(seconds, function () answered(nil); end);
 	-- mod_component answers for a component that is not connected by the origin's `send`.
 	local origin = setmetatable({ send = answered }, { __index = host });
-	module:send(st.iq({ type = iq_type, from = module.host, to = component, id = iq_id }):add_child(payload), origin);
+	local iq = st.iq({ type = iq_type, from = module.host, to = component, id = iq_id });
+	module:send(iq:add_child(st.clone(payload)), origin);
 end
 
 module:hook("iq/host", function (event)
 	local stanza = event.stanza;
 	if stanza.attr.type ~= "result" and stanza.attr.type ~= "error" then return; end
-	local answered = pending[stanza.attr.id];
-	if answered and is_from_component(event) then return answered(stanza); end
+	local question = pending[stanza.attr.id];
+	if question and is_from_component(event) and event.origin.host == question.component then
+		return question.answered(stanza);
+	end
 end, 10);
 
-local function give_up_pending()
+-- Of one component, or of all.
+local function give_up_pending(component)
 	local unanswered = {};
-	for _, answered in pairs(pending) do table.insert(unanswered, answered); end
+	for _, question in pairs(pending) do
+		if not component or question.component == component then table.insert(unanswered, question.answered); end
+	end
 	for _, answered in ipairs(unanswered) do answered(nil); end
 end
 
 local function is_result(answer)
 	return answer and answer.attr.type == "result";
+end
+
+-- Whichever is connected ---------------------------------------------------------------------------------------------
+
+local PAUSE = 10; -- seconds for which one that failed is asked last
+local left_alone, turn = {}, 0; -- component → until when
+
+-- Those that are connected, in the order in which to ask now. Without any: all, so that it is said why.
+local function in_turn()
+	local well, others = {}, {};
+	for _, component in ipairs(connected()) do
+		local is_well = (left_alone[component] or 0) <= time();
+		table.insert(is_well and well or others, component);
+	end
+	turn = turn + 1;
+	local order = {};
+	for i = 1, #well do order[i] = well[(turn + i) % #well + 1]; end
+	for _, component in ipairs(others) do table.insert(order, component); end
+	return order[1] and order or components;
+end
+
+-- Errors that any process would give; all others are its own trouble, and the next one is asked.
+local is_verdict = { ["bad-request"] = true, ["item-not-found"] = true, ["policy-violation"] = true };
+
+-- Asks one, and the next as soon as one fails or has not answered within its share of the time. The first good
+-- answer counts, from whichever it comes. `on_answer` is called once, with it or with the last that failed, and
+-- with who gave it.
+local function ask_any(iq_type, payload, seconds, on_answer)
+	local order, deadline = in_turn(), time() + seconds;
+	local asked, waiting_for, is_over = 0, 0, false;
+	local last_answer, last_component;
+
+	local function failed(component, answer)
+		local condition, text, _ = "no answer", nil, nil;
+		if answer then
+			_, condition, text = answer:get_error();
+			last_answer, last_component = answer, component;
+		end
+		if condition ~= "resource-constraint" then left_alone[component] = time() + PAUSE; end
+		module:log(condition == "forbidden" and "error" or "info", "%s did not do what it was asked: %s", component,
+			text and condition .. ": " .. text or condition);
+	end
+
+	local function ask_next()
+		asked, waiting_for = asked + 1, waiting_for + 1;
+		local component, left, share_is_over = order[asked], math.max(deadline - time(), 0), nil;
+		-- So that only one tries whether it is well again.
+		if left_alone[component] then left_alone[component] = time() + PAUSE; end
+		if asked < #order then
+			share_is_over = module:add_timer(left / (#order - asked + 1), function ()
+				share_is_over = nil;
+				if is_over or not active then return; end
+				failed(component, nil);
+				ask_next();
+			end);
+		end
+		local was_last = asked == #order;
+		ask(component, iq_type, payload, left, function (answer)
+			waiting_for = waiting_for - 1;
+			local in_time = was_last or share_is_over ~= nil;
+			if share_is_over then share_is_over:stop(); end
+			local is_good = answer and (answer.attr.type == "result" or is_verdict[select(2, answer:get_error())]);
+			if is_good and in_time then left_alone[component] = nil; end
+			if is_over then return; end
+			if is_good then
+				is_over = true;
+				return on_answer(answer, component);
+			end
+			if in_time then failed(component, answer); end
+			if active and asked < #order then
+				if in_time then ask_next(); end
+			elseif waiting_for == 0 then
+				is_over = true;
+				on_answer(last_answer, last_component or component);
+			end
+		end);
+	end
+	ask_next();
 end
 
 -- Answers requests from the component; anyone else is refused.
@@ -127,25 +242,41 @@ end
 local unbound = setmetatable(module:shared("unbound"), { __mode = "k" });
 
 local function end_session(session)
+	if session.oauth_is_ending then return; end
+	session.oauth_is_ending = true;
 	session.log("info", "Ending the session: its OAuth grant has ended");
 	session:close({ condition = "not-authorized", text = "The access that was granted to this app has ended" });
 end
 
--- An "open" is told again until it is answered: the grant may have ended between the check and the session.
-local function report(session, state, pause)
+-- Told to all, for each shows people their sessions. An "open" is told again until it is answered: the grant may have
+-- ended between the check and the session, and each knows that. One that has gone is told at its next link-up.
+local function report(session, state, pause, only)
 	local grant = session.oauth_grant;
-	ask("set", st.stanza("session", { xmlns = XMLNS_ACCOUNT, username = session.username,
-		resource = session.resource, grant = grant.id, state = state }), request_timeout, function (answer)
-		if state ~= "open" or session.destroyed or session.oauth_grant ~= grant then return; end
-		if not is_result(answer) then
-			pause = math.min((pause or 2.5) * 2, 300);
-			module:add_timer(pause, function ()
-				if not session.destroyed and session.oauth_grant == grant then report(session, state, pause); end
-			end);
-		elseif answer:get_child("gone", XMLNS_ACCOUNT) then
-			end_session(session);
-		end
-	end);
+	local payload = st.stanza("session", { xmlns = XMLNS_ACCOUNT, username = session.username,
+		resource = session.resource, grant = grant.id, state = state });
+	local function is_over() return state ~= "open" or session.destroyed or session.oauth_grant ~= grant; end
+	local function tell_later(component)
+		local longer = math.min((pause or 2.5) * 2, 300);
+		module:add_timer(longer, function ()
+			if not is_over() then report(session, state, longer, component); end
+		end);
+	end
+
+	local told = connected();
+	for _, component in ipairs(told) do
+		if component == only then told = { only }; end
+	end
+	if not told[1] and not is_over() then tell_later(nil); end
+	for _, component in ipairs(told) do
+		ask(component, "set", payload, request_timeout, function (answer)
+			if is_over() then return; end
+			if not is_result(answer) then
+				tell_later(component);
+			elseif answer:get_child("gone", XMLNS_ACCOUNT) then
+				end_session(session);
+			end
+		end);
+	end
 end
 
 -- Prosody 13: the account's own role, but never more than an ordinary member's. 0.12 has no roles.
@@ -255,23 +386,23 @@ local function grant_of(success)
 	return { id = grant_id, restricted = not has[WHOLE], data = data };
 end
 
--- Sends the client's message to the component and waits. Returns nil when there was no answer.
+-- Has the client's message checked, and waits. Returns the answer and whose it is; nil when there was none.
 local function ask_about(session, message)
 	local key = address_key(session.ip);
 	local from_address = waiting_by_address[key] or 0;
 	if not async.ready() or waiting >= MAX_WAITING or from_address >= MAX_WAITING_PER_ADDRESS then
-		session.log("info", "Too many OAUTHBEARER logins are waiting for %s", component);
+		session.log("info", "Too many OAUTHBEARER logins are waiting to be checked");
 		return nil;
 	end
 	waiting, waiting_by_address[key] = waiting + 1, from_address + 1;
 
-	local answer;
+	local answer, component;
 	local wait, done = async.waiter();
-	ask("set", st.stanza("authenticate", { xmlns = XMLNS_SASL, mechanism = MECHANISM, ip = session.ip })
-		:text(base64.encode(message)), login_timeout, function (stanza)
+	ask_any("set", st.stanza("authenticate", { xmlns = XMLNS_SASL, mechanism = MECHANISM, ip = session.ip })
+		:text(base64.encode(message)), login_timeout, function (stanza, answerer)
 		from_address = waiting_by_address[key] - 1;
 		waiting, waiting_by_address[key] = waiting - 1, from_address > 0 and from_address or nil;
-		answer = stanza;
+		answer, component = stanza, answerer;
 		done();
 	end);
 	wait();
@@ -281,7 +412,7 @@ local function ask_about(session, message)
 		-- garbage collector.
 		async.waiter()();
 	end
-	return answer;
+	return answer, component;
 end
 
 local function account_is_good(username)
@@ -294,7 +425,7 @@ local function account_is_good(username)
 	return false, enabled == false and "account-disabled" or "temporary-auth-failure";
 end
 
-local function accept(handler, session, success)
+local function accept(handler, session, success, component)
 	local username, domain, resource = jid.prepped_split(success.attr.jid);
 	local grant = grant_of(success);
 	if not username or domain ~= module.host or resource then
@@ -311,20 +442,15 @@ local function accept(handler, session, success)
 end
 
 local function authenticate(handler, session, message)
-	local answer = ask_about(session, message);
+	local answer, component = ask_about(session, message);
 	local success = is_result(answer) and answer:get_child("success", XMLNS_SASL);
-	if success then return accept(handler, session, success); end
+	if success then return accept(handler, session, success, component); end
 	local challenge = is_result(answer) and base64.decode(answer:get_child_text("challenge", XMLNS_SASL) or "");
 	if challenge and challenge ~= "" then return "challenge", challenge; end
 
-	local condition, text;
-	if answer and answer.attr.type == "error" then
-		local _;
-		_, condition, text = answer:get_error();
-	end
+	local condition, _ = nil, nil;
+	if answer and answer.attr.type == "error" then _, condition = answer:get_error(); end
 	if condition == "bad-request" then return "failure", "malformed-request"; end
-	session.log(condition == "forbidden" and "error" or "info", "%s did not check the token: %s", component,
-		condition and (text and condition .. ": " .. text or condition) or "no usable answer");
 	return "failure", "temporary-auth-failure";
 end
 
@@ -417,14 +543,14 @@ module:hook("item-added/auth-provider", wrap_provider, -10); -- after the userma
 
 local function token_session(token, resource)
 	local http = { log = module._log }; -- no address is known: all of them together wait as if from one
-	local answer = ask_about(http, "n,,\1auth=Bearer " .. token .. "\1\1");
+	local answer, component = ask_about(http, "n,,\1auth=Bearer " .. token .. "\1\1");
 	local success = is_result(answer) and answer:get_child("success", XMLNS_SASL);
 	if not success then
 		local refused = is_result(answer) and answer:get_child("challenge", XMLNS_SASL);
 		return nil, refused and "not-authorized" or "internal-error";
 	end
 	local accepted = {};
-	if accept(accepted, http, success) ~= "success" then return nil, "not-authorized"; end
+	if accept(accepted, http, success, component) ~= "success" then return nil, "not-authorized"; end
 	local username, grant = accepted.username, accepted.oauth_grant;
 	local role = grant.restricted and ordinary_role(username) or usermanager.get_user_role(username, module.host);
 	if not role then return nil, "not-authorized"; end
@@ -473,10 +599,10 @@ local credential_namespaces = {
 	["urn:xmpp:saslcert:1"] = "any", -- XEP-0257
 };
 
--- Does the server itself answer there: for itself, for the account, for a component of its own or through ours?
+-- Does the server itself answer there: for itself, for the account, for a component of its own or through one of ours?
 local function is_answered_by_server(origin, to)
 	local node, domain, resource = jid.split(to);
-	if not domain or domain == component then return true; end
+	if not domain or is_component[domain] then return true; end
 	local target = prosody.hosts[domain];
 	if not target or target.modules.component then return false; end
 	return not node or (not resource and node == origin.username and domain == origin.host);
@@ -526,7 +652,7 @@ local function is_forbidden(origin, stanza)
 	local to, stanza_type = stanza.attr.to, stanza.attr.type;
 	local at_server = is_answered_by_server(origin, to);
 	if stanza.name == "message" then -- to a host: announcements and the like
-		return at_server and to and not jid.node(to) and jid.host(to) ~= component;
+		return at_server and to and not jid.node(to) and not is_component[jid.host(to)];
 	elseif stanza.name ~= "iq" or (stanza_type ~= "get" and stanza_type ~= "set") then
 		return false;
 	end
@@ -536,7 +662,7 @@ local function is_forbidden(origin, stanza)
 	if credential_namespaces[xmlns] then
 		return at_server and (credential_namespaces[xmlns] == "any" or stanza_type == "set");
 	elseif xmlns == XMLNS_COMMANDS then
-		return at_server and not (ordinary_commands[payload.attr.node] and jid.host(to) ~= component);
+		return at_server and not (ordinary_commands[payload.attr.node] and not is_component[jid.host(to)]);
 	end
 	-- A server's own words (XEP-0355, XEP-0356): no client has a use for them.
 	return xmlns:find("^urn:xmpp:delegation:") ~= nil or xmlns:find("^urn:xmpp:privilege:") ~= nil
@@ -678,7 +804,7 @@ local function ask_about_clients(event, iq_type, on_result)
 		origin.send(st.error_reply(stanza, "auth", "forbidden"));
 		return true;
 	end
-	ask(iq_type, st.stanza("client-access", { xmlns = XMLNS_ACCOUNT, username = origin.username })
+	ask_any(iq_type, st.stanza("client-access", { xmlns = XMLNS_ACCOUNT, username = origin.username })
 		:add_child(stanza.tags[1]), login_timeout, function (answer)
 			if origin.destroyed then return; end
 			if is_result(answer) then return origin.send(on_result(answer)); end
@@ -783,17 +909,18 @@ serve("get", "accounts", function (origin, stanza, request)
 	end);
 end);
 
-local untold = {}; -- changes that the component has not confirmed, told again at link-up
+local untold = {}; -- changes that no component has confirmed, told again at link-up
 
+-- To all that are connected, for each remembers tokens that it has seen. What one has confirmed is in the database.
 local function tell_change(username, what)
-	local change = { username = username, what = what };
-	untold[username .. "/" .. what] = change;
-	ask("set", st.stanza("account-changed", { xmlns = XMLNS_ACCOUNT, username = username, what = what }),
-		request_timeout, function (answer)
-			if is_result(answer) and untold[username .. "/" .. what] == change then
-				untold[username .. "/" .. what] = nil;
-			end
+	local key, change = username .. "/" .. what, { username = username, what = what };
+	untold[key] = change;
+	local payload = st.stanza("account-changed", { xmlns = XMLNS_ACCOUNT, username = username, what = what });
+	for _, component in ipairs(connected()) do
+		ask(component, "set", payload, request_timeout, function (answer)
+			if is_result(answer) and untold[key] == change then untold[key] = nil; end
 		end);
+	end
 end
 
 for event_name, what in pairs({ ["user-password-changed"] = "password", ["user-deleted"] = "deleted",
@@ -805,7 +932,7 @@ end
 
 -- Link-up ------------------------------------------------------------------------------------------------------------
 
-local function send_sessions(sessions)
+local function send_sessions(component, sessions)
 	local request = st.stanza("sessions", { xmlns = XMLNS_ACCOUNT });
 	local sent = {};
 	for _, session in ipairs(sessions) do
@@ -813,7 +940,7 @@ local function send_sessions(sessions)
 		request:tag("session", attr):up();
 		sent[table.concat({ attr.username, attr.resource, attr.grant }, "\0")] = session;
 	end
-	ask("set", request, request_timeout, function (answer)
+	ask(component, "set", request, request_timeout, function (answer)
 		local list = is_result(answer) and answer:get_child("sessions", XMLNS_ACCOUNT);
 		if not list then return; end
 		for gone in list:childtags("gone", XMLNS_ACCOUNT) do
@@ -824,30 +951,30 @@ local function send_sessions(sessions)
 	end);
 end
 
-local function send_all_sessions()
+local function send_all_sessions(component)
 	local batch = {};
 	for _, user in pairs(host.sessions) do
 		for _, session in pairs(user.sessions) do
 			if session.oauth_grant then
 				table.insert(batch, session);
 				if #batch == 100 then
-					send_sessions(batch);
+					send_sessions(component, batch);
 					batch = {};
 				end
 			end
 		end
 	end
-	if batch[1] then send_sessions(batch); end
+	if batch[1] then send_sessions(component, batch); end
 end
 
-local function hello()
+local function hello(component)
 	local greeting = st.stanza("hello", { xmlns = XMLNS_ACCOUNT, version = VERSION,
 		server = "Prosody " .. (prosody.version or "") });
 	for _, scope in ipairs(enforced_scopes) do greeting:text_tag("scope", scope); end
-	ask("set", greeting, request_timeout, function (answer)
+	ask(component, "set", greeting, request_timeout, function (answer)
 		if is_result(answer) then
 			module:log("info", "%s serves this host", component);
-			send_all_sessions();
+			send_all_sessions(component);
 			for _, change in pairs(untold) do tell_change(change.username, change.what); end
 		elseif answer then
 			local _, condition, text = answer:get_error();
@@ -859,23 +986,28 @@ end
 
 serve("get", "hello", function (origin, stanza)
 	origin.send(st.reply(stanza));
-	hello();
+	hello(origin.host);
 end);
 
--- The component's host may come after this one, go, and come back.
-local function watch_component()
+-- A component's host may come after this one, go, and come back.
+local function watch(component)
 	local target = prosody.hosts[component];
 	if not target then return; end
-	module:hook_object_event(target.events, "component-authenticated", hello);
+	module:hook_object_event(target.events, "component-authenticated", function ()
+		left_alone[component] = nil;
+		hello(component);
+	end);
 	module:hook_object_event(target.events, "component-disconnected", function (event)
-		if event.session.type == "component" then give_up_pending(); end -- not one whose handshake was refused
+		if event.session.type == "component" then give_up_pending(component); end -- not one whose handshake was refused
 	end);
 end
 module:hook_global("host-activated", function (activated)
-	if activated == component then watch_component(); end
+	if is_component[activated] then watch(activated); end
 end);
-watch_component();
-if prosody.hosts[component] then hello(); end
+for _, component in ipairs(components) do
+	watch(component);
+	if prosody.hosts[component] then hello(component); end
+end
 
 -- Unloading ----------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,10 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt, registry};
 
 use crate::config::{Log, LogFormat};
 
@@ -17,14 +20,16 @@ pub(super) fn start_quiet() {
 }
 
 fn begin(level: &str, format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt()
+    let wanted = std::env::var("RUST_LOG").ok();
+    let wanted = wanted.and_then(|text| text.parse::<Targets>().ok());
+    let filter = wanted.or_else(|| level.parse().ok()).unwrap_or_default();
+    let lines = fmt::layer()
         .with_writer(io::stderr)
-        .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal());
     // whoever has set up another log keeps it
+    let log = registry().with(filter);
     let _ = match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => log.with(lines).try_init(),
+        LogFormat::Json => log.with(lines.json().flatten_event(true)).try_init(),
     };
 }

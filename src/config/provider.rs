@@ -14,7 +14,10 @@ use super::{
     Audit, ConfiguredClient, Flows, Introspection, Limits, Log, LogFormat, Notices, OpenTo,
     Registration, RegistrationAlgorithm, Site, Tokens,
 };
-use crate::model::{CodeChallengeMethod, GrantType, NoticeKind, ResponseType, SigningAlgorithm};
+use crate::model::{
+    ClientMetadata, CodeChallengeMethod, GrantType, MemberKind, NoticeKind, ResponseType,
+    SigningAlgorithm,
+};
 use crate::secrets::Secret;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -223,28 +226,6 @@ const GRANT_TYPES: [GrantType; 5] = [
     GrantType::Password,
     GrantType::ClientCredentials,
 ];
-/// The fields of a `[[clients]]` entry that are texts, and those that are lists of them.
-const CLIENT_TEXTS: [&str; 12] = [
-    "client_name",
-    "client_uri",
-    "application_type",
-    "token_endpoint_auth_method",
-    "scope",
-    "id_token_signed_response_alg",
-    "subject_type",
-    "sector_identifier_uri",
-    "backchannel_logout_uri",
-    "logo_uri",
-    "policy_uri",
-    "tos_uri",
-];
-const CLIENT_LISTS: [&str; 4] = [
-    "redirect_uris",
-    "post_logout_redirect_uris",
-    "grant_types",
-    "response_types",
-];
-
 pub(super) fn client(section: &Section<'_>, file: Option<&Path>) -> Option<ConfiguredClient> {
     let client_id = section.required("client_id", "what the client calls itself", |text| {
         let is_plain = text.bytes().all(|b| (0x21..=0x7e).contains(&b));
@@ -257,19 +238,21 @@ pub(super) fn client(section: &Section<'_>, file: Option<&Path>) -> Option<Confi
     let client_secret = section.secret("client_secret", "client_secret_file", long_enough);
     warn_of_secret_in(section, "client_secret", file);
     let mut metadata = serde_json::Map::new();
-    for field in CLIENT_TEXTS {
-        if let Some(text) = section.text(field, |text| Ok(text.to_owned())) {
-            metadata.insert(field.to_owned(), text.into());
-        }
-    }
-    for field in CLIENT_LISTS {
-        if let Some(list) = section.list(field, |text| Ok(text.to_owned())) {
-            metadata.insert(field.to_owned(), list.into());
-        }
-    }
-    let field = "backchannel_logout_session_required";
-    if let Some(flag) = section.flag(field) {
-        metadata.insert(field.to_owned(), flag.into());
+    for (field, kind) in ClientMetadata::MEMBERS {
+        let said = match kind {
+            MemberKind::Text => section
+                .text(field, |text| Ok(text.to_owned()))
+                .map(serde_json::Value::from),
+            MemberKind::Texts => section
+                .list(field, |text| Ok(text.to_owned()))
+                .map(serde_json::Value::from),
+            MemberKind::Flag => section.flag(field).map(serde_json::Value::from),
+            MemberKind::Number => section
+                .number::<u32>(field, 0..=u32::MAX)
+                .map(serde_json::Value::from),
+            MemberKind::Object => section.object(field).map(serde_json::Value::from),
+        };
+        metadata.extend(said.map(|said| (field.to_owned(), said)));
     }
     if client_secret.is_none() {
         let public = || "none".into();

@@ -350,6 +350,17 @@ impl<'r> Section<'r> {
         Some(texts)
     }
 
+    /// A table, as the JSON object that it stands for.
+    pub(super) fn object(
+        &self,
+        key: &'static str,
+    ) -> Option<serde_json::Map<String, serde_json::Value>> {
+        self.value(key, |value| match as_json(value)? {
+            serde_json::Value::Object(object) => Ok(object),
+            _ => Err(expected("a table", &shown(value))),
+        })
+    }
+
     /// A secret, given as `key` or in the file that `file_key` names.
     pub(super) fn secret(
         &self,
@@ -484,6 +495,29 @@ fn as_text<'v>(value: &'v DeValue<'_>) -> Value<&'v str> {
     value
         .as_str()
         .ok_or_else(|| expected("a text in quotes", &shown(value)))
+}
+
+fn as_json(value: &DeValue<'_>) -> Value<serde_json::Value> {
+    Ok(match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(flag) => (*flag).into(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_err(|_| format!("holds {}, which is too large", shown(value)))?
+            .into(),
+        DeValue::Array(items) => items
+            .iter()
+            .map(|item| as_json(item.get_ref()))
+            .collect::<Value<Vec<_>>>()?
+            .into(),
+        DeValue::Table(table) => table
+            .iter()
+            .map(|(name, value)| Ok((name.get_ref().to_string(), as_json(value.get_ref())?)))
+            .collect::<Value<serde_json::Map<_, _>>>()?
+            .into(),
+        DeValue::Float(_) | DeValue::Datetime(_) => {
+            return Err(format!("holds {}, which has no place there", shown(value)));
+        }
+    })
 }
 
 /// A value as it is shown to people.

@@ -1,5 +1,7 @@
 //! The authorization endpoint and the consent page.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
@@ -259,7 +261,7 @@ pub(super) async fn check(
         .find(|(name, _)| name == "ui_locales");
     let locale = web.locale(headers, wish.map(|(_, tags)| tags.as_str()));
     // It must fit into an address again once the person has logged in.
-    if after_login(raw_request).len() > MAX_REQUEST {
+    if after_login(raw_request, Some(Duration::MAX)).len() > MAX_REQUEST {
         let sentence = format!("The request is longer than {MAX_REQUEST} bytes.");
         return Err(web.error_page(&locale, StatusCode::BAD_REQUEST, &sentence, None));
     }

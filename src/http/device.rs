@@ -149,6 +149,11 @@ async fn ask(
     };
     let from = address_to_brake(web, peer, headers);
     match web.provider.device_question(&letters, &current, from).await {
+        Ok(question) if web.provider.device_must_wait(&question, &current) => {
+            let goal = Goal::device(&letters, typed.ui_locales);
+            let account = current.session.account.to_string();
+            web.login_page(headers, &goal, Some(&account), None)
+        }
         Ok(question) => question_page(web, headers, typed, (&question, &current), nothing_chosen),
         Err(why) => refuse(web, headers, typed, why),
     }

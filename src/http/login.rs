@@ -1,6 +1,8 @@
 //! The login page: shown by the authorization endpoint in its own place, and before the account's pages;
 //! posted here.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::Response;
@@ -94,11 +96,13 @@ impl Goal {
         }
     }
 
-    /// Where the browser goes once it is logged in.
-    fn next(&self) -> String {
+    /// Where the browser goes once it is logged in, for as long as `longest_session`.
+    fn next(&self, longest_session: Duration) -> String {
         match self {
-            Self::Client(_, raw_request) => {
-                format!("{}?{}", path::AUTHORIZE, after_login(raw_request))
+            Self::Client(request, raw_request) => {
+                let has_default = request.client.metadata.default_max_age.is_some();
+                let met = has_default.then_some(longest_session);
+                format!("{}?{}", path::AUTHORIZE, after_login(raw_request, met))
             }
             Self::Account(path) | Self::Device(path, _) => path.clone(),
         }
@@ -252,7 +256,8 @@ pub(super) async fn post(
             {
                 tracing::error!(%error, "an old browser session could not be ended");
             }
-            let mut response = redirect(&goal.next());
+            let longest = web.provider.config().tokens.session_ttl;
+            let mut response = redirect(&goal.next(longest));
             web.set_session_cookie(&mut response, &logged_in.cookie);
             web.set_known_cookie(&mut response, &logged_in.known);
             Ok(response)
@@ -306,8 +311,9 @@ pub(super) fn is_our_form(web: &Web, headers: &HeaderMap, params: &Params) -> bo
             .is_some_and(|shown| same(shown, &expected))
 }
 
-/// The request as it goes on once its demand for a login has been met.
-pub(super) fn after_login(raw_request: &str) -> String {
+/// The request as it goes on once its demand for a login has been met. Where its client has a
+/// `default_max_age`, it says `met` instead, an age that any session has.
+pub(super) fn after_login(raw_request: &str, met: Option<Duration>) -> String {
     let Ok(pairs) = pairs(raw_request) else {
         return String::new();
     };
@@ -331,6 +337,9 @@ pub(super) fn after_login(raw_request: &str) -> String {
             .collect();
         rest.append_pair(&name, &left.join(" "));
     }
+    if let Some(met) = met {
+        rest.append_pair("max_age", &met.as_secs().to_string());
+    }
     rest.finish()
 }
 
@@ -341,8 +350,10 @@ mod tests {
     #[test]
     fn a_login_that_was_asked_for_is_asked_for_once() {
         assert_eq!(
-            after_login("prompt=login+consent&max_age=0&state=a%26b"),
+            after_login("prompt=login+consent&max_age=0&state=a%26b", None),
             "prompt=consent&state=a%26b"
         );
+        let met = Some(Duration::from_secs(60));
+        assert_eq!(after_login("state=a", met), "state=a&max_age=60");
     }
 }

@@ -103,7 +103,6 @@ pub fn router(web: Web) -> Router {
         .merge(asking)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(cors))
         .layer(from_fn_with_state(Arc::clone(&web), at_the_door))
         .with_state(web)
 }
@@ -136,7 +135,7 @@ async fn within_length(web: &Web, request: Request, next: Next) -> Response {
         )
         .into_response();
     }
-    next.run(request).await
+    cors(request, next).await
 }
 
 pub(super) async fn not_found(State(web): State<Shared>, headers: HeaderMap, uri: Uri) -> Response {

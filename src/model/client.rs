@@ -216,6 +216,15 @@ pub struct ClientMetadata {
     /// How its id_tokens are signed; `None` for RS256.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id_token_signed_response_alg: Option<SigningAlgorithm>,
+    /// The longest time, in seconds, since people gave their password, where a request says nothing else.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub default_max_age: Option<u64>,
+    /// Whether its id_tokens must say when that was.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub require_auth_time: bool,
+    /// How people are to have logged in; of what it asked for, what they can have done.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub default_acr_values: Vec<String>,
     /// The public keys that it signs with, a JWK Set (RFC 7517 §5).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub jwks: Option<serde_json::Value>,
@@ -253,7 +262,61 @@ fn is_public(subject_type: &SubjectType) -> bool {
     *subject_type == SubjectType::Public
 }
 
+/// What a member of the metadata is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberKind {
+    /// A text.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// True or false.
+    Flag,
+    /// A whole number, of seconds.
+    Number,
+    /// A JSON object.
+    Object,
+}
+
 impl ClientMetadata {
+    /// Its members, for whoever reads metadata from elsewhere than JSON: all of them, in their order.
+    pub const MEMBERS: [(&str, MemberKind); 30] = [
+        ("client_name", MemberKind::Text),
+        ("client_uri", MemberKind::Text),
+        ("redirect_uris", MemberKind::Texts),
+        ("post_logout_redirect_uris", MemberKind::Texts),
+        ("backchannel_logout_uri", MemberKind::Text),
+        ("backchannel_logout_session_required", MemberKind::Flag),
+        ("token_endpoint_auth_method", MemberKind::Text),
+        ("grant_types", MemberKind::Texts),
+        ("response_types", MemberKind::Texts),
+        ("application_type", MemberKind::Text),
+        ("subject_type", MemberKind::Text),
+        ("sector_identifier_uri", MemberKind::Text),
+        ("scope", MemberKind::Text),
+        ("logo_uri", MemberKind::Text),
+        ("policy_uri", MemberKind::Text),
+        ("tos_uri", MemberKind::Text),
+        ("id_token_signed_response_alg", MemberKind::Text),
+        ("default_max_age", MemberKind::Number),
+        ("require_auth_time", MemberKind::Flag),
+        ("default_acr_values", MemberKind::Texts),
+        ("jwks", MemberKind::Object),
+        ("jwks_uri", MemberKind::Text),
+        ("token_endpoint_auth_signing_alg", MemberKind::Text),
+        ("request_object_signing_alg", MemberKind::Text),
+        ("require_pushed_authorization_requests", MemberKind::Flag),
+        ("dpop_bound_access_tokens", MemberKind::Flag),
+        ("initiate_login_uri", MemberKind::Text),
+        ("contacts", MemberKind::Texts),
+        ("software_id", MemberKind::Text),
+        ("software_version", MemberKind::Text),
+    ];
+
+    /// Whether it relies on being told when people gave their password.
+    pub fn needs_auth_time(&self) -> bool {
+        self.require_auth_time || self.default_max_age.is_some()
+    }
+
     /// Whose clients know a person by the same `sub`, for one that wants it pairwise: a host
     /// (OIDC Core §8.1).
     pub fn sector(&self) -> Option<String> {

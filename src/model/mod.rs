@@ -16,8 +16,8 @@ mod token;
 
 pub use claims::{Claim, ClaimSet, Profile};
 pub use client::{
-    ApplicationType, AuthMethod, Client, ClientMetadata, ClientOrigin, GrantType, ResponseType,
-    SigningAlgorithm, SubjectType,
+    ApplicationType, AuthMethod, Client, ClientMetadata, ClientOrigin, GrantType, MemberKind,
+    ResponseType, SigningAlgorithm, SubjectType,
 };
 pub use code::{AuthorizationCode, CodeChallenge, CodeChallengeMethod};
 pub use device::{Approval, DeviceCode, DeviceState};

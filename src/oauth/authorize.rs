@@ -163,7 +163,7 @@ impl Provider {
         let scopes = check_implicit_scopes(scopes, response_type).map_err(told)?;
         let hosts = self.hosts_named(&params).map_err(told)?;
         let prompt = check_prompt(&params).map_err(told)?;
-        let max_age = check_max_age(&params).map_err(told)?;
+        let max_age = check_max_age(&params, &client).map_err(told)?;
         check_nonce(&params).map_err(told)?;
         let hinted = self.check_hint(&params, &client, &wanted).await;
         let hinted = hinted.map_err(told)?;
@@ -551,12 +551,14 @@ fn check_nonce(params: &Params) -> Result<(), OauthError> {
     }
 }
 
-fn check_max_age(params: &Params) -> Result<Option<u64>, OauthError> {
-    params
+/// OIDC Registration §2 `default_max_age`: a request that says something else goes before it.
+fn check_max_age(params: &Params, client: &Client) -> Result<Option<u64>, OauthError> {
+    let asked = params
         .get("max_age")
         .map(str::parse)
         .transpose()
-        .map_err(|_| OauthError::invalid_request("max_age must be a number of seconds"))
+        .map_err(|_| OauthError::invalid_request("max_age must be a number of seconds"))?;
+    Ok(asked.or(client.metadata.default_max_age))
 }
 
 impl AnswerTo {

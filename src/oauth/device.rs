@@ -222,6 +222,16 @@ impl Provider {
             .await
     }
 
+    /// Whether the question must wait for a login (OIDC Registration §2 `default_max_age`).
+    pub fn device_must_wait(&self, asked: &DeviceQuestion, current: &CurrentSession) -> bool {
+        let auth_time = current.session.auth_time;
+        let age = self.now().since(auth_time);
+        let max_age = asked.client.metadata.default_max_age;
+        let is_too_old = max_age.is_some_and(|max| age > Duration::from_secs(max));
+        // a login since the device asked is the one that it asks for
+        is_too_old && auth_time < asked.device.issued_at
+    }
+
     async fn question_of_device(
         &self,
         user_code: &str,
@@ -273,7 +283,26 @@ impl Provider {
         account: &BareJid,
     ) -> Result<DeviceQuestion, NoDevice> {
         let current = self.session_of_nobodys_browser(account, None);
-        self.question_of_device(user_code, &current, None).await
+        self.question_by_session(user_code, &current).await
+    }
+
+    /// Such a session does not say when the password was given: not for clients that rely on it.
+    async fn question_by_session(
+        &self,
+        user_code: &str,
+        current: &CurrentSession,
+    ) -> Result<DeviceQuestion, NoDevice> {
+        let asked = self.question_of_device(user_code, current, None).await?;
+        match asked.client.metadata.needs_auth_time() {
+            true => Err(NoDevice::Refused(OauthError::new(
+                ErrorCode::AccessDenied,
+                format!(
+                    "this app must know when you gave your password: answer it in a browser, at {}",
+                    self.config.http.url_of(path::DEVICE_PAGE)
+                ),
+            ))),
+            false => Ok(asked),
+        }
     }
 
     /// The account has answered by a session of its own on the XMPP server: yes if `allowed`, to the scopes
@@ -302,7 +331,7 @@ impl Provider {
             if self.has_changed(account, before).await {
                 return Ok(DeviceDecided::AskAgain(AskAgain::NotThisForm));
             }
-            let asked = self.question_of_device(user_code, &current, None).await?;
+            let asked = self.question_by_session(user_code, &current).await?;
             if asked.question.scopes != *shown {
                 return Ok(DeviceDecided::AskAgain(AskAgain::NotThisForm));
             }

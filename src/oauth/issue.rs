@@ -121,14 +121,16 @@ impl Provider {
                 .contains(&GrantType::RefreshToken)
     }
 
-    /// The id_token that goes with an access token, where `openid` was granted.
+    /// The id_token that goes with an access token, where `openid` was granted. A client that relies on
+    /// `auth_time` gets none that could not say it.
     pub(super) async fn id_token(
         &self,
         client: &Client,
         grant: &Grant,
         pair: &NewPair,
     ) -> Result<Option<String>, OauthError> {
-        if !pair.asked.contains(Scope::OPENID) {
+        let says_enough = grant.auth_time.is_some() || !client.metadata.needs_auth_time();
+        if !pair.asked.contains(Scope::OPENID) || !says_enough {
             return Ok(None);
         }
         let issued_at = pair.stored.issued_at;

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::claims::ACR;
 use super::redirect_uri::{OUT_OF_BAND, RedirectKind, check_registrable, classify};
 use super::{ErrorCode, OauthError};
 use crate::config::Flows;
@@ -16,7 +17,7 @@ use crate::model::{
     SigningAlgorithm, SubjectType,
 };
 
-/// The metadata as a client sends it. Fields that the provider does not use are ignored
+/// The metadata as a client sends it. Fields that the provider does not know are ignored
 /// (RFC 7591 §2).
 #[derive(Deserialize)]
 struct Requested {
@@ -35,6 +36,9 @@ struct Requested {
     id_token_signed_response_alg: Option<String>,
     subject_type: Option<String>,
     sector_identifier_uri: Option<String>,
+    default_max_age: Option<u64>,
+    require_auth_time: Option<bool>,
+    default_acr_values: Option<Vec<String>>,
     jwks: Option<Value>,
     jwks_uri: Option<String>,
     token_endpoint_auth_signing_alg: Option<String>,
@@ -42,20 +46,14 @@ struct Requested {
     require_pushed_authorization_requests: Option<bool>,
     dpop_bound_access_tokens: Option<bool>,
     initiate_login_uri: Option<String>,
-    id_token_encrypted_response_alg: Option<Value>,
-    id_token_encrypted_response_enc: Option<Value>,
-    userinfo_signed_response_alg: Option<Value>,
-    userinfo_encrypted_response_alg: Option<Value>,
-    userinfo_encrypted_response_enc: Option<Value>,
-    request_object_encryption_alg: Option<Value>,
-    request_object_encryption_enc: Option<Value>,
-    require_signed_request_object: Option<Value>,
-    tls_client_certificate_bound_access_tokens: Option<Value>,
     backchannel_logout_uri: Option<String>,
     backchannel_logout_session_required: Option<bool>,
     contacts: Option<Vec<String>>,
     software_id: Option<String>,
     software_version: Option<String>,
+    /// What else was sent.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 pub(super) fn invalid(description: impl AsRef<str>) -> OauthError {
@@ -72,7 +70,7 @@ pub(super) fn check_metadata(
 ) -> Result<ClientMetadata, OauthError> {
     let requested: Requested = serde_json::from_slice(body)
         .map_err(|error| invalid(format!("the body is not client metadata in JSON: {error}")))?;
-    check_not_supported(&requested)?;
+    check_not_supported(&requested.rest)?;
     let application_type = match requested.application_type.as_deref() {
         None | Some("web") => ApplicationType::Web,
         Some("native") => ApplicationType::Native,
@@ -138,6 +136,9 @@ pub(super) fn check_metadata(
             auth_method,
             offered,
         )?,
+        default_max_age: requested.default_max_age,
+        require_auth_time: requested.require_auth_time.unwrap_or(false),
+        default_acr_values: check_acr_values(requested.default_acr_values)?,
         token_endpoint_auth_signing_alg: requested.token_endpoint_auth_signing_alg,
         request_object_signing_alg: requested.request_object_signing_alg,
         require_pushed_authorization_requests: requested
@@ -182,55 +183,32 @@ fn check_name(name: Option<&str>, client_uri: Option<&Url>) -> Result<String, Oa
 }
 
 /// What a client would rely on and not get.
-fn check_not_supported(requested: &Requested) -> Result<(), OauthError> {
-    let is_asked = |value: &Option<Value>| {
-        value
-            .as_ref()
-            .is_some_and(|value| !value.is_null() && value != "none" && value != false)
+const NOT_SUPPORTED: [&str; 10] = [
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
+    "userinfo_signed_response_alg",
+    "userinfo_encrypted_response_alg",
+    "userinfo_encrypted_response_enc",
+    "request_object_encryption_alg",
+    "request_object_encryption_enc",
+    "require_signed_request_object",
+    "tls_client_certificate_bound_access_tokens",
+    // OIDC Core §6.2: where requests are, which nobody asks for here
+    "request_uris",
+];
+
+fn check_not_supported(rest: &Map<String, Value>) -> Result<(), OauthError> {
+    let is_asked = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(word) => word != "none",
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
     };
-    for (field, value) in [
-        (
-            "id_token_encrypted_response_alg",
-            &requested.id_token_encrypted_response_alg,
-        ),
-        (
-            "id_token_encrypted_response_enc",
-            &requested.id_token_encrypted_response_enc,
-        ),
-        (
-            "userinfo_signed_response_alg",
-            &requested.userinfo_signed_response_alg,
-        ),
-        (
-            "userinfo_encrypted_response_alg",
-            &requested.userinfo_encrypted_response_alg,
-        ),
-        (
-            "userinfo_encrypted_response_enc",
-            &requested.userinfo_encrypted_response_enc,
-        ),
-        (
-            "request_object_encryption_alg",
-            &requested.request_object_encryption_alg,
-        ),
-        (
-            "request_object_encryption_enc",
-            &requested.request_object_encryption_enc,
-        ),
-        (
-            "require_signed_request_object",
-            &requested.require_signed_request_object,
-        ),
-        (
-            "tls_client_certificate_bound_access_tokens",
-            &requested.tls_client_certificate_bound_access_tokens,
-        ),
-    ] {
-        if is_asked(value) {
-            return Err(invalid(format!("{field} is not supported: leave it out")));
-        }
+    let mut asked = rest.iter().filter(|(_, value)| is_asked(value));
+    match asked.find(|(field, _)| NOT_SUPPORTED.contains(&field.as_str())) {
+        Some((field, _)) => Err(invalid(format!("{field} is not supported: leave it out"))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn check_subject_type(name: Option<&str>) -> Result<SubjectType, OauthError> {
@@ -489,6 +467,19 @@ fn check_grant_types(
     Ok(grants)
 }
 
+/// OIDC Registration §2 `default_acr_values`: a client that names none of ours relies on a login that
+/// nobody can have here. What it is told that it registered is what is meant.
+fn check_acr_values(values: Option<Vec<String>>) -> Result<Vec<String>, OauthError> {
+    let values = values.unwrap_or_default();
+    match (values.is_empty(), values.iter().any(|value| value == ACR)) {
+        (true, _) => Ok(Vec::new()),
+        (false, true) => Ok(vec![ACR.to_owned()]),
+        (false, false) => Err(invalid(format!(
+            "default_acr_values must have the one acr that there is: {ACR}"
+        ))),
+    }
+}
+
 fn check_scope(scope: Option<String>) -> Result<Option<String>, OauthError> {
     if let Some(scope) = &scope {
         scope
@@ -537,57 +528,60 @@ fn short(field: &str, value: Option<String>) -> Result<Option<String>, OauthErro
     }
 }
 
-/// What a client may say of itself, as a JSON schema (draft 2020-12).
-pub(super) fn schema(offered: &[SigningAlgorithm]) -> Value {
+/// What a client may say of itself where this is on, as a JSON schema (draft 2020-12). It says what
+/// [`check_metadata`] takes, but for what a schema cannot say: which redirect URIs go with which client.
+pub(super) fn schema(flows: &Flows, offered: &[SigningAlgorithm]) -> Value {
     let url = || json!({ "type": "string", "format": "uri", "pattern": "^https://" });
+    let short = || json!({ "type": "string", "maxLength": 100 });
+    let uris = |fewest: usize| {
+        json!({
+            "type": "array",
+            "minItems": fewest,
+            "maxItems": 20,
+            "items": { "type": "string", "format": "uri", "maxLength": 2000 },
+        })
+    };
+    let flag = || json!({ "type": "boolean", "default": false });
     let algorithms: Vec<_> = offered.iter().map(|one| one.as_str()).collect();
-    json!({
+    let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Client metadata (RFC 7591)",
         "type": "object",
-        "required": ["redirect_uris"],
         "anyOf": [{ "required": ["client_name"] }, { "required": ["client_uri"] }],
+        "allOf": conditions(flows),
         "properties": {
             "client_name": { "type": "string", "minLength": 1, "maxLength": 100 },
             "client_uri": url(),
-            "redirect_uris": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 20,
-                "items": { "type": "string", "format": "uri", "maxLength": 2000 },
-            },
+            "redirect_uris": uris(1),
             "application_type": { "enum": ["web", "native"], "default": "web" },
             "token_endpoint_auth_method": {
                 "enum": ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
                 "default": "client_secret_basic",
             },
-            "grant_types": {
-                "type": "array",
-                "contains": { "const": "authorization_code" },
-                "items": { "type": "string" },
-                "default": ["authorization_code", "refresh_token"],
-            },
+            "grant_types": { "type": "array", "items": { "type": "string" } },
             "response_types": {
                 "type": "array",
-                "contains": { "const": "code" },
                 "items": { "type": "string" },
-                "default": ["code"],
+                "anyOf": [{ "maxItems": 0 }, one_of(&response_words(flows))],
             },
             "scope": { "type": "string" },
             "id_token_signed_response_alg": { "enum": algorithms, "default": "RS256" },
             "subject_type": { "enum": ["public", "pairwise"], "default": "public" },
             "sector_identifier_uri": url(),
-            "post_logout_redirect_uris": {
-                "type": "array",
-                "maxItems": 20,
-                "items": { "type": "string", "format": "uri", "maxLength": 2000 },
-            },
+            "post_logout_redirect_uris": uris(0),
             "backchannel_logout_uri": {
                 "type": "string",
                 "format": "uri",
                 "maxLength": 2000,
             },
-            "backchannel_logout_session_required": { "type": "boolean", "default": false },
+            "backchannel_logout_session_required": flag(),
+            "default_max_age": { "type": "integer", "minimum": 0 },
+            "require_auth_time": flag(),
+            "default_acr_values": {
+                "type": "array",
+                "items": { "type": "string" },
+                "anyOf": [{ "maxItems": 0 }, one_of(&[ACR])],
+            },
             "jwks": {
                 "type": "object",
                 "required": ["keys"],
@@ -596,8 +590,8 @@ pub(super) fn schema(offered: &[SigningAlgorithm]) -> Value {
             "jwks_uri": url(),
             "token_endpoint_auth_signing_alg": { "enum": client::ALGORITHMS },
             "request_object_signing_alg": { "enum": client::ALGORITHMS },
-            "require_pushed_authorization_requests": { "type": "boolean", "default": false },
-            "dpop_bound_access_tokens": { "type": "boolean", "default": false },
+            "require_pushed_authorization_requests": flag(),
+            "dpop_bound_access_tokens": flag(),
             "initiate_login_uri": url(),
             "logo_uri": url(),
             "policy_uri": url(),
@@ -607,10 +601,100 @@ pub(super) fn schema(offered: &[SigningAlgorithm]) -> Value {
                 "maxItems": 10,
                 "items": { "type": "string", "maxLength": 200 },
             },
-            "software_id": { "type": "string", "maxLength": 100 },
-            "software_version": { "type": "string", "maxLength": 100 },
+            "software_id": short(),
+            "software_version": short(),
         },
-    })
+    });
+    if flows.answers(ResponseType::Code) {
+        schema["properties"]["grant_types"]["default"] =
+            json!(["authorization_code", "refresh_token"]);
+        schema["properties"]["response_types"]["default"] = json!(["code"]);
+    }
+    for field in NOT_SUPPORTED {
+        schema["properties"][field] = json!({ "enum": ["none", false, []] });
+    }
+    schema
+}
+
+/// A list that has one of these in it.
+fn one_of(words: &[&str]) -> Value {
+    match words {
+        [] => false.into(),
+        words => json!({ "contains": { "enum": words } }),
+    }
+}
+
+/// The response types that are on, in any order of their words.
+fn response_words(flows: &Flows) -> Vec<&'static str> {
+    let on = |name: &&str| ResponseType::from_words(name).is_some_and(|it| flows.answers(it));
+    let mut words: Vec<_> = ResponseType::ALL.iter().map(|it| it.as_str()).collect();
+    words.push("token id_token");
+    words.retain(on);
+    words
+}
+
+/// What one member asks of another.
+fn conditions(flows: &Flows) -> Value {
+    let has = |field: &str, words: &[&str]| json!({ "required": [field], "properties": { field: one_of(words) } });
+    let none = |field: &str| json!({ "not": { "required": [field] } });
+    let on = |grants: &[GrantType]| -> Vec<_> {
+        let allowed = grants.iter().filter(|grant| flows.allows(**grant));
+        allowed.map(|grant| grant.as_str()).collect()
+    };
+    let wants_code = has("grant_types", &["authorization_code"]);
+    let code = match flows.answers(ResponseType::Code) {
+        true => json!({ "not": { "required": ["grant_types"], "not": wants_code } }),
+        false => false.into(),
+    };
+    // people are sent to it with an answer
+    let is_redirected_to = json!({ "anyOf": [
+        has("response_types", &response_words(flows)),
+        { "allOf": [none("response_types"), code] },
+    ]});
+    let begins_without = on(&[
+        GrantType::DeviceCode,
+        GrantType::Password,
+        GrantType::ClientCredentials,
+    ]);
+    let unproved = on(&[GrantType::DeviceCode, GrantType::Password]);
+    json!([
+        {
+            "if": is_redirected_to,
+            "then": { "required": ["redirect_uris"] },
+            "else": has("grant_types", &begins_without),
+        },
+        {
+            "if": { "allOf": [wants_code, { "required": ["response_types"] }] },
+            "then": { "properties": { "response_types": one_of(
+                if flows.answers(ResponseType::Code) { &["code"] } else { &[] }
+            ) } },
+        },
+        {
+            "if": { "anyOf": [
+                is("token_endpoint_auth_method", &["private_key_jwt"]),
+                { "required": ["request_object_signing_alg"] },
+            ]},
+            "then": { "anyOf": [{ "required": ["jwks"] }, { "required": ["jwks_uri"] }] },
+        },
+        { "not": { "required": ["jwks", "jwks_uri"] } },
+        {
+            "if": is("id_token_signed_response_alg", &["HS256"]),
+            "then": { "not": is("token_endpoint_auth_method", &["none", "private_key_jwt"]) },
+        },
+        {
+            "if": is("subject_type", &["pairwise"]),
+            "then": {
+                "required": ["redirect_uris"],
+                "properties": { "redirect_uris": { "items": { "pattern": "^https://" } } },
+                "not": has("grant_types", &unproved),
+            },
+        },
+    ])
+}
+
+/// A member that is one of these.
+fn is(field: &str, words: &[&str]) -> Value {
+    json!({ "required": [field], "properties": { field: { "enum": words } } })
 }
 
 fn cut(text: &str) -> String {
@@ -692,6 +776,8 @@ mod tests {
             ("userinfo_signed_response_alg", json!("RS256")),
             ("userinfo_encrypted_response_enc", json!("A128GCM")),
             ("request_object_encryption_alg", json!("RSA-OAEP")),
+            ("request_uris", json!(["https://app.example/request"])),
+            ("default_acr_values", json!(["urn:example:two-factors"])),
             ("subject_type", json!("private")),
             ("sector_identifier_uri", json!("http://app.example/s.json")),
             (
@@ -836,6 +922,215 @@ mod tests {
 
     #[test]
     fn metadata_that_we_do_not_know_is_ignored() {
-        assert!(check(&json!({ "request_uris": "http://127.0.0.1/", "x": [1] })).is_ok());
+        assert!(check(&json!({ "x": [1], "client_name#de": "Versuch" })).is_ok());
+    }
+
+    /// Settings, from those that most have to those that few have.
+    fn all_flows() -> [Flows; 5] {
+        let on = |grants: &[GrantType], responses: &[ResponseType]| Flows {
+            allowed_grant_types: grants.to_vec(),
+            allowed_response_types: responses.to_vec(),
+            ..flows()
+        };
+        [
+            flows(),
+            on(&[GrantType::AuthorizationCode], &ResponseType::ALL),
+            on(
+                &[GrantType::DeviceCode, GrantType::RefreshToken],
+                &[ResponseType::Code],
+            ),
+            on(&[], &[ResponseType::IdTokenToken]),
+            on(
+                &[
+                    GrantType::AuthorizationCode,
+                    GrantType::Password,
+                    GrantType::ClientCredentials,
+                ],
+                &[ResponseType::Code, ResponseType::Token],
+            ),
+        ]
+    }
+
+    /// What grants and responses clients ask for, one way and another.
+    fn asked_flows() -> Vec<Value> {
+        let device = GrantType::DeviceCode.as_str();
+        let grants = [
+            json!(null),
+            json!([]),
+            json!(["authorization_code"]),
+            json!(["authorization_code", "refresh_token", device]),
+            json!([device]),
+            json!(["password"]),
+            json!(["client_credentials", "x"]),
+            json!(["refresh_token"]),
+            json!(["implicit"]),
+        ];
+        let responses = [
+            json!(null),
+            json!([]),
+            json!(["code"]),
+            json!(["token"]),
+            json!(["token id_token"]),
+            json!(["code", "id_token token"]),
+            json!(["x"]),
+        ];
+        let uris = [json!(null), json!([]), json!(["https://app.example/cb"])];
+        let mut all = Vec::new();
+        for grants in &grants {
+            for responses in &responses {
+                all.extend(uris.iter().map(|uris| {
+                    json!({
+                        "client_name": "Test",
+                        "grant_types": grants,
+                        "response_types": responses,
+                        "redirect_uris": uris,
+                    })
+                }));
+            }
+        }
+        all
+    }
+
+    /// What clients say of the rest.
+    fn asked_otherwise() -> Vec<Value> {
+        let device = GrantType::DeviceCode.as_str();
+        let key = json!({ "kty": "OKP", "crv": "Ed25519",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+        let keys = json!({ "keys": [key] });
+        let web = [
+            json!({}),
+            json!({ "client_name": null }),
+            json!({ "client_name": null, "client_uri": "https://app.example/" }),
+            json!({ "client_name": "x".repeat(101) }),
+            json!({ "client_uri": "http://app.example/" }),
+            json!({ "redirect_uris": "https://app.example/cb" }),
+            json!({ "redirect_uris": vec!["https://app.example/cb"; 21] }),
+            json!({ "application_type": "desktop" }),
+            json!({ "token_endpoint_auth_method": "client_secret_jwt" }),
+            json!({ "token_endpoint_auth_method": "private_key_jwt" }),
+            json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": keys }),
+            json!({ "token_endpoint_auth_method": "private_key_jwt",
+                "jwks_uri": "https://app.example/keys" }),
+            json!({ "jwks": keys, "jwks_uri": "https://app.example/keys" }),
+            json!({ "jwks": { "keys": [] } }),
+            json!({ "request_object_signing_alg": "ES256" }),
+            json!({ "request_object_signing_alg": "none", "jwks": keys }),
+            json!({ "request_object_signing_alg": "ES256", "jwks": keys }),
+            json!({ "id_token_signed_response_alg": "RS512" }),
+            json!({ "id_token_signed_response_alg": "HS256" }),
+            json!({ "id_token_signed_response_alg": "HS256", "token_endpoint_auth_method": "none" }),
+            json!({ "subject_type": "pairwise" }),
+            json!({ "subject_type": "pairwise", "grant_types": ["authorization_code", device] }),
+            json!({ "subject_type": "pairwise", "grant_types": [device], "redirect_uris": null }),
+            json!({ "subject_type": "pairwise", "application_type": "native",
+                "redirect_uris": ["http://127.0.0.1/cb"] }),
+            json!({ "default_max_age": 60, "require_auth_time": true, "default_acr_values": [ACR] }),
+            json!({ "default_max_age": -1 }),
+            json!({ "default_max_age": "60" }),
+            json!({ "require_auth_time": "yes" }),
+            json!({ "default_acr_values": ["urn:example:two-factors"] }),
+            json!({ "default_acr_values": [] }),
+            json!({ "request_uris": [] }),
+            json!({ "request_uris": ["https://app.example/request"] }),
+            json!({ "userinfo_signed_response_alg": "RS256" }),
+            json!({ "userinfo_signed_response_alg": "none", "require_signed_request_object": false }),
+            json!({ "contacts": vec!["x"; 11] }),
+            json!({ "software_id": "x".repeat(101) }),
+            json!({ "logo_uri": "data:image/png,x" }),
+            json!({ "dpop_bound_access_tokens": "yes" }),
+            json!({ "post_logout_redirect_uris": [] }),
+            json!({ "something": "else" }),
+        ];
+        let body = |change: &Value| {
+            let mut body =
+                json!({ "client_name": "Test", "redirect_uris": ["https://app.example/cb"] });
+            for (name, value) in change.as_object().unwrap() {
+                body[name] = value.clone();
+            }
+            body
+        };
+        web.iter().map(body).collect()
+    }
+
+    #[test]
+    fn the_schema_says_what_is_taken() {
+        let mut taken = [0, 0];
+        for flows in all_flows() {
+            let schema = schema(&flows, &SigningAlgorithm::ALL);
+            let schema = jsonschema::draft202012::new(&schema).unwrap();
+            for mut body in asked_flows().into_iter().chain(asked_otherwise()) {
+                // a null counts as left out
+                body.as_object_mut()
+                    .unwrap()
+                    .retain(|_, value| !value.is_null());
+                let text = body.to_string();
+                let said = check_metadata(text.as_bytes(), &flows, &SigningAlgorithm::ALL, false);
+                let is_valid = schema.is_valid(&body);
+                assert_eq!(is_valid, said.is_ok(), "{flows:?}\n{text}\n{said:?}");
+                taken[usize::from(is_valid)] += 1;
+            }
+        }
+        assert!(taken[0] > 100 && taken[1] > 100, "{taken:?}");
+    }
+
+    /// Every member of the metadata, with something that it can be.
+    fn everything() -> Value {
+        json!({
+            "client_name": "Test",
+            "client_uri": "https://app.example/",
+            "redirect_uris": ["https://app.example/cb"],
+            "post_logout_redirect_uris": ["https://app.example/bye"],
+            "backchannel_logout_uri": "https://app.example/out",
+            "backchannel_logout_session_required": true,
+            "token_endpoint_auth_method": "client_secret_post",
+            "grant_types": ["authorization_code"],
+            "response_types": ["code"],
+            "application_type": "web",
+            "subject_type": "pairwise",
+            "sector_identifier_uri": "https://app.example/sector",
+            "scope": "openid",
+            "logo_uri": "https://app.example/logo",
+            "policy_uri": "https://app.example/policy",
+            "tos_uri": "https://app.example/terms",
+            "id_token_signed_response_alg": "ES256",
+            "default_max_age": 3600,
+            "require_auth_time": true,
+            "default_acr_values": [ACR],
+            "jwks_uri": "https://app.example/keys",
+            "token_endpoint_auth_signing_alg": "ES256",
+            "request_object_signing_alg": "ES256",
+            "require_pushed_authorization_requests": true,
+            "dpop_bound_access_tokens": true,
+            "initiate_login_uri": "https://app.example/login",
+            "contacts": ["mailto:a@app.example"],
+            "software_id": "app",
+            "software_version": "1",
+        })
+    }
+
+    #[test]
+    fn every_member_is_checked_kept_and_in_the_schema_and_the_list() {
+        let said = everything();
+        let kept = check_metadata(
+            said.to_string().as_bytes(),
+            &flows(),
+            &SigningAlgorithm::ALL,
+            false,
+        );
+        let kept = kept.unwrap();
+        let written = serde_json::to_value(&kept).unwrap();
+        assert_eq!(written, said);
+        let read: ClientMetadata = serde_json::from_value(written).unwrap();
+        assert_eq!(read, kept);
+
+        // jwks does not go with jwks_uri
+        let mut names: BTreeSet<_> = said.as_object().unwrap().keys().cloned().collect();
+        names.insert("jwks".to_owned());
+        let members = ClientMetadata::MEMBERS.map(|(name, _)| name.to_owned());
+        assert_eq!(BTreeSet::from(members), names);
+        let schema = schema(&flows(), &SigningAlgorithm::ALL);
+        let described = schema["properties"].as_object().unwrap().keys().cloned();
+        names.extend(NOT_SUPPORTED.map(str::to_owned));
+        assert_eq!(described.collect::<BTreeSet<_>>(), names);
     }
 }

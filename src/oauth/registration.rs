@@ -85,7 +85,7 @@ impl Provider {
 
     /// What a registration may hold, as a JSON schema.
     pub fn registration_schema(&self) -> Value {
-        schema(&self.config.tokens.id_token_algorithms)
+        schema(&self.config.flows, &self.config.tokens.id_token_algorithms)
     }
 
     /// Registers a client by the JSON that it sent; `token` is the initial access token that it showed.

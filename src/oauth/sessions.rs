@@ -119,15 +119,21 @@ impl Provider {
     /// After a host's `hello`: repeats what it has not confirmed, and ends what belongs to accounts
     /// that are gone, disabled, or not what they were.
     pub async fn host_linked(&self, host: &DomainRef) {
-        if let Err(error) = self.repeat_ends(host).await {
-            tracing::error!(%host, %error, "ended grants could not be repeated to the server");
-        }
+        self.repeat_ends(host).await;
         if let Err(error) = self.compare_accounts(host).await {
             tracing::error!(%host, %error, "accounts could not be compared with the server");
         }
     }
 
-    async fn repeat_ends(&self, host: &DomainRef) -> Result<(), StoreError> {
+    /// Tells the host of ended grants what nobody has told it: whoever ended them may be gone, and have been
+    /// another process.
+    pub async fn repeat_ends(&self, host: &DomainRef) {
+        if let Err(error) = self.tell_pending_ends(host).await {
+            tracing::error!(%host, %error, "ended grants could not be repeated to the server");
+        }
+    }
+
+    async fn tell_pending_ends(&self, host: &DomainRef) -> Result<(), StoreError> {
         for (account, grant) in self.store.pending_ends(&host.to_owned()).await? {
             match self.accounts.end_sessions(&account, &grant).await {
                 Ok(_) => self.store.finish_end(&grant).await?,

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use xmpp_parsers::stanza_error::DefinedCondition;
 
 use super::account;
-use super::link::Link;
+use super::link::{Link, LinkState};
 use crate::accounts::Unavailable;
 use crate::model::ScopeSet;
 use crate::oauth::Provider;
@@ -20,6 +20,9 @@ const UNASKED: Duration = Duration::from_secs(2);
 /// The time between two questions to a host that says nothing; it grows.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// How often a host that is there is told what another process ended, and has not told it.
+const REPEAT_EVERY: Duration = Duration::from_secs(5);
 
 /// A served host as it is known now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,12 +158,24 @@ impl Host {
         state.module = Module::Missing;
     }
 
+    /// Whether its module has said hello, and nothing since has put that in doubt.
+    fn is_there(&self) -> bool {
+        let state = self.state();
+        state.heard && matches!(state.module, Module::Present(_))
+    }
+
     /// Sees to it, hello by hello, that both sides know the same. One at a time: hellos that come
     /// meanwhile make one more round.
-    pub(super) async fn settle(&self, provider: &Provider) {
+    pub(super) async fn settle(&self, provider: &Provider, link: &Link) {
         loop {
-            self.greeted.notified().await;
-            provider.host_linked(&self.name).await;
+            tokio::select! {
+                () = self.greeted.notified() => provider.host_linked(&self.name).await,
+                () = sleep(REPEAT_EVERY) => {
+                    if *link.state().borrow() == LinkState::Up && self.is_there() {
+                        provider.repeat_ends(&self.name).await;
+                    }
+                }
+            }
         }
     }
 

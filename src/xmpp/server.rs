@@ -78,7 +78,8 @@ impl Server {
         let router = Router::new(&self, &provider, &mut tasks);
         for host in &self.hosts {
             let (greeted, provider) = (Arc::clone(host), Arc::clone(&provider));
-            tasks.spawn(async move { greeted.settle(&provider).await });
+            let server = Arc::clone(&self);
+            tasks.spawn(async move { greeted.settle(&provider, &server.link).await });
             let (silent, server) = (Arc::clone(host), Arc::clone(&self));
             tasks.spawn(async move { silent.ask_for_hello(&server.link).await });
         }

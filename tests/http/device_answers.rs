@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jid::BareJid;
-use serde_json::Value;
+use serde_json::{Value, json};
 use xmpp_oauth::accounts::AccountStatus;
 use xmpp_oauth::model::ScopeSet;
 use xmpp_oauth::oauth::consent::AskAgain;
@@ -11,7 +11,8 @@ use xmpp_oauth::oauth::device::{DeviceDecided, DeviceQuestion, NoDevice};
 
 use crate::answers::assert_error;
 use crate::client::Http;
-use crate::devices::{Device, ask, poll, type_code, world};
+use crate::devices::{DEVICE_CODE, Device, ask, poll, tv_with, type_code, world};
+use crate::management::{changed, manage, registered, token};
 use crate::world::{ALICE, PASSWORD, World};
 
 fn alice() -> BareJid {
@@ -135,4 +136,46 @@ async fn codes_that_are_typed_here_and_on_the_page_are_counted_together() {
     assert!(matches!(right, Err(NoDevice::TooManyTries(_))), "{right:?}");
     let page = type_code(&world, &mut Http::new(), &device.user_code).await;
     assert_eq!(page.status, 429, "{}", page.text());
+}
+
+#[tokio::test]
+async fn an_app_that_relies_on_auth_time_is_not_answered_by_a_session_that_does_not_know_it() {
+    let world = World::new().await;
+    for rest in [
+        json!({ "require_auth_time": true }),
+        json!({ "default_max_age": 3600 }),
+    ] {
+        let app = tv_with(&world, rest).await;
+        let device = ask(&world, &app).await;
+        let Err(NoDevice::Refused(error)) = question(&world, &device.user_code).await else {
+            panic!("it was asked")
+        };
+        assert!(error.description.contains("/device"), "{error}");
+        let scopes: ScopeSet = "openid xmpp:client:normal".parse().unwrap();
+        let decided = decide(&world, &device, &scopes, true).await;
+        assert!(matches!(decided, Err(NoDevice::Refused(_))), "{decided:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_comes_to_rely_on_auth_time_gets_no_id_token_that_cannot_say_it() {
+    let world = World::new().await;
+    let more = json!({
+        "grant_types": ["authorization_code", "refresh_token", DEVICE_CODE],
+        "token_endpoint_auth_method": "none",
+    });
+    let (said, app) = registered(&world, more).await;
+    let device = ask(&world, &app).await;
+    let scopes = shown(&world, &device).await;
+    decide(&world, &device, &scopes, true).await.unwrap();
+    let tokens = poll(&world, &app, &device).await.json();
+    assert!(tokens["id_token"].is_string(), "{tokens}");
+    let body = changed(&said, "require_auth_time", true.into());
+    let updated = manage("PUT", &said, token(&said), &body).await;
+    assert_eq!(updated.status, 200, "{}", updated.text());
+    assert_eq!(updated.json()["require_auth_time"], true);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let tokens = world.refresh(&app, refresh).await;
+    assert_eq!(tokens.status, 200, "{}", tokens.text());
+    assert_eq!(tokens.json()["id_token"], Value::Null);
 }

@@ -8,7 +8,7 @@ use crate::client::{Answer, Http};
 use crate::flows::App;
 use crate::world::{ALICE, PASSWORD, World};
 
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 pub(crate) async fn world() -> (World, App) {
     let world = World::new().await;
@@ -18,12 +18,20 @@ pub(crate) async fn world() -> (World, App) {
 
 /// A public app that is only on devices.
 async fn tv(world: &World) -> App {
-    let more = json!({
+    tv_with(world, json!({})).await
+}
+
+/// One that registers this, too.
+pub(crate) async fn tv_with(world: &World, rest: Value) -> App {
+    let mut more = json!({
         "client_name": "TV",
         "grant_types": [DEVICE_CODE, "refresh_token"],
         "token_endpoint_auth_method": "none",
         "redirect_uris": null,
     });
+    for (name, value) in rest.as_object().unwrap() {
+        more[name] = value.clone();
+    }
     let answer = world.try_register(&mut Http::new(), more).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     App {
@@ -521,4 +529,27 @@ async fn what_was_allowed_to_a_device_goes_with_what_its_app_had() {
         assert_error(&answer, 400, "access_denied");
         assert!(world.grants().await.is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_device_waits_for_a_login_that_is_as_fresh_as_its_app_registered_for() {
+    let world = World::new().await;
+    let app = tv_with(&world, json!({ "default_max_age": 0 })).await;
+    let mut browser = Http::new();
+    let device = ask(&world, &app).await;
+    let page = type_code(&world, &mut browser, &device.user_code).await;
+    assert!(is_the_question(&page), "{}", page.text());
+    // the login since it asked is the one that it asks for
+    world.wait(60);
+    let url = world.url(&format!("/device?user_code={}", device.user_code));
+    assert!(is_the_question(&browser.get(&url).await));
+
+    world.wait(1);
+    let device = ask(&world, &app).await;
+    let url = world.url(&format!("/device?user_code={}", device.user_code));
+    let page = browser.get(&url).await;
+    assert!(!is_the_question(&page), "{}", page.text());
+    let page = type_code(&world, &mut browser, &device.user_code).await;
+    let done = decide(&world, &mut browser, &page, "allow").await;
+    assert!(done.text().contains("Your device is connected"));
 }

@@ -249,6 +249,20 @@ async fn the_endpoint_tells_its_schema() {
     );
     let schema = answer.json();
     assert_eq!(schema["type"], "object");
+    assert_eq!(
+        schema["properties"]["response_types"]["default"],
+        json!(["code"])
+    );
+    // it is of what is on here
+    let devices = World::with("flows.allowed_grant_types = ['device_code']").await;
+    let other = Http::new()
+        .get(&devices.url("/oauth2/register"))
+        .await
+        .json();
+    assert_eq!(
+        other["properties"]["response_types"]["default"],
+        Value::Null
+    );
     // every field that a registration answers stands in it
     let (said, _) = registered(&world, json!({ "scope": "openid" })).await;
     for field in said.as_object().unwrap().keys() {

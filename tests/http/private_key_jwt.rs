@@ -30,7 +30,7 @@ fn claims(world: &World, app: &App, jti: &str) -> Value {
 }
 
 /// A refresh with a token that nobody has: `invalid_grant` once the client has proved itself.
-async fn knock(world: &World, assertion: &str, more: &[(&str, &str)]) -> Answer {
+pub(crate) async fn knock(world: &World, assertion: &str, more: &[(&str, &str)]) -> Answer {
     let mut fields = vec![
         ("grant_type", "refresh_token"),
         ("refresh_token", "xor_x"),

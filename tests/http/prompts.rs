@@ -93,6 +93,36 @@ async fn a_max_age_of_zero_asks_for_the_password_once_and_leaves_time_to_consent
 }
 
 #[tokio::test]
+async fn a_login_that_is_older_than_the_client_registered_for_does_not_do_unless_a_request_says_so()
+{
+    let world = World::new().await;
+    let app = world.register(json!({ "default_max_age": 60 })).await;
+    let mut browser = Http::new();
+    let url = world.authorize_url(&app, &[]);
+    assert!(asks_for_consent(&world.log_in(&mut browser, &url).await));
+    world.wait(61);
+    assert!(asks_for_a_password(&browser.get(&url).await));
+    let quiet = world.authorize_url(&app, &[("prompt", "none")]);
+    let answer = browser.get(&quiet).await;
+    assert_eq!(world.error_told(&answer), "login_required");
+    let longer = world.authorize_url(&app, &[("max_age", "90")]);
+    assert!(asks_for_consent(&browser.get(&longer).await));
+}
+
+#[tokio::test]
+async fn a_registered_max_age_of_zero_asks_for_the_password_once_and_leaves_time_to_consent() {
+    let world = World::new().await;
+    let app = world.register(json!({ "default_max_age": 0 })).await;
+    let mut browser = Http::new();
+    let url = world.authorize_url(&app, &[]);
+    let page = world.log_in(&mut browser, &url).await;
+    world.wait(60);
+    let answer = world.decide(&mut browser, &page, "allow").await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert!(asks_for_a_password(&browser.get(&url).await));
+}
+
+#[tokio::test]
 async fn the_consent_form_is_no_way_around_a_login_that_was_asked_for() {
     let world = World::new().await;
     let app = world.register(json!({})).await;

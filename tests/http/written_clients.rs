@@ -4,7 +4,9 @@ use serde_json::json;
 use xmpp_oauth::model::ClientId;
 
 use crate::answers::assert_error;
+use crate::client_keys::ClientKey;
 use crate::flows::App;
+use crate::private_key_jwt::knock;
 use crate::world::World;
 
 const SECRET: &str = "a secret of 32 characters or more";
@@ -150,4 +152,41 @@ async fn a_client_that_was_added_and_then_written_down_ends_with_its_line() {
         401,
         "invalid_client",
     );
+}
+
+#[tokio::test]
+async fn a_client_of_the_configuration_may_prove_itself_with_its_key() {
+    let key = ClientKey::new();
+    let public = serde_json::to_value(&key.public).unwrap();
+    let member = |name: &str| public[name].as_str().unwrap();
+    let text = format!(
+        r#"
+        [[clients]]
+        client_id = "written"
+        client_name = "Written Down"
+        redirect_uris = ["https://app.example/cb"]
+        token_endpoint_auth_method = "private_key_jwt"
+        token_endpoint_auth_signing_alg = "ES256"
+        jwks = {{ keys = [{{ kty = "EC", crv = "P-256", x = "{}", y = "{}" }}] }}
+        dpop_bound_access_tokens = true
+        "#,
+        member("x"),
+        member("y")
+    );
+    let world = World::with(&text).await;
+    let client = world.provider.client("written").await.unwrap().unwrap();
+    assert!(client.metadata.dpop_bound_access_tokens);
+    for (key, status, error) in [
+        // known by its key, it must bind its tokens
+        (key, 400, "invalid_dpop_proof"),
+        (ClientKey::new(), 401, "invalid_client"),
+    ] {
+        let claims = json!({
+            "iss": "written", "sub": "written", "aud": world.issuer, "jti": error,
+            "iat": 1_800_000_000, "exp": 1_800_000_060,
+        });
+        let assertion = key.sign(&claims);
+        let answer = knock(&world, &assertion, &[]).await;
+        assert_error(&answer, status, error);
+    }
 }

@@ -2,11 +2,11 @@
 
 use jid::{BareJid, DomainPart};
 use xmpp_oauth::accounts::{AccountStatus, Accounts as _, PasswordCheck, Unavailable};
-use xmpp_oauth::model::{Generation, GrantId, Profile};
+use xmpp_oauth::model::{EndReason, Generation, GrantId, Profile};
 use xmpp_oauth::secrets::Secret;
 use xmpp_oauth::xmpp::{LinkState, Module};
 
-use crate::world::{World, soon};
+use crate::world::{NOW, World, soon};
 
 const ACCOUNT: &str = "urn:xmpp-oauth:account:0";
 
@@ -339,4 +339,31 @@ async fn a_message_is_dropped_while_the_link_is_down() {
             return;
         }
     }
+}
+
+#[tokio::test]
+async fn what_another_process_ended_and_could_not_tell_is_told() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    world.grant("alice@localhost", "g", "xoa_t", "xmpp").await;
+    peer.hello("localhost").await;
+    let compared = peer.request("accounts").await;
+    let alice = "<account username='alice' exists='true' enabled='true'/>";
+    let statuses = format!("<accounts xmlns='{ACCOUNT}'>{alice}</accounts>");
+    peer.reply(&compared, &statuses).await;
+    // it is killed between the two
+    let (grant, reason) = (GrantId::new("g"), EndReason::OwnerRevoked);
+    world.store.end_grant(&grant, reason, NOW).await.unwrap();
+    let told = peer.request("end-sessions").await;
+    let order = told.get_child("end-sessions", ACCOUNT).unwrap();
+    assert_eq!(order.attr("grant"), Some("g"));
+    peer.reply(&told, &format!("<ended xmlns='{ACCOUNT}' count='1'/>"))
+        .await;
+    let host = DomainPart::new("localhost").unwrap().into_owned();
+    let struck_off = async {
+        while !world.store.pending_ends(&host).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the note to be struck off", struck_off).await;
 }

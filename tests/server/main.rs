@@ -33,6 +33,7 @@ mod proxy;
 mod rest;
 mod scopes;
 mod secrecy;
+mod several;
 mod site;
 mod strophe;
 mod survival;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::child::Signal;
 use super::ejabberd::Ejabberd;
-use super::prosody::Prosody;
+use super::prosody::{COMPONENT, Prosody, SECOND, SECRET, STRANGER};
 use super::release::{Release, Software, Source};
 
 /// What a scenario wants of its server.
@@ -22,6 +22,8 @@ pub(crate) struct Wish {
     has_web: bool,
     /// Our module is there.
     pub(crate) has_oauth_module: bool,
+    /// The module knows two components; a third may connect.
+    pub(crate) has_two_components: bool,
 }
 
 impl Wish {
@@ -34,6 +36,7 @@ impl Wish {
             has_sasl2: false,
             has_web: false,
             has_oauth_module: true,
+            has_two_components: false,
         }
     }
 
@@ -61,6 +64,13 @@ impl Wish {
     pub(crate) fn with_web(self) -> Self {
         Self {
             has_web: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn with_two_components(self) -> Self {
+        Self {
+            has_two_components: true,
             ..self
         }
     }
@@ -122,6 +132,15 @@ impl Wish {
         }
         if self.has_web {
             builder = builder.global_modules(&["websocket", "bosh"]);
+        }
+        if self.has_two_components {
+            builder = builder.host_line(&format!(
+                "oauth_component = {{ {COMPONENT:?}, {SECOND:?} }}"
+            ));
+            for name in [SECOND, STRANGER] {
+                let section = format!("Component {name:?}\ncomponent_secret = {SECRET:?}");
+                builder = builder.component_line(&section);
+            }
         }
         if !self.has_oauth_module {
             builder = builder.without_oauth_module();

@@ -23,6 +23,9 @@ mod sessions;
 mod store;
 mod tokens;
 
+#[cfg(test)]
+pub(super) use self::grants::list_sql;
+
 use std::borrow::Cow;
 use std::future::Future;
 

@@ -5,8 +5,9 @@ use tempfile::TempDir;
 
 use super::{SqliteStore, schema};
 use crate::clock::Timestamp;
-use crate::model::{BrowserSession, EndReason};
+use crate::model::{BrowserSession, ClientId, EndReason};
 use crate::secrets::TokenHash;
+use crate::storage::sql::list_sql;
 use crate::storage::{GrantFilter, Result, Store, StoreError};
 
 fn open() -> (SqliteStore, TempDir) {
@@ -205,4 +206,25 @@ async fn what_the_first_version_wrote_is_there_after_all_later_ones_have_changed
         .end_account(&grant.account, None, EndReason::PasswordChanged, now)
         .await;
     assert_eq!(ended.unwrap().grants.len(), 1);
+}
+
+#[test]
+fn a_persons_grants_are_not_looked_for_among_all_that_a_popular_client_has() {
+    let (_store, files) = open();
+    let file = std::fs::read_dir(files.path()).unwrap().next().unwrap();
+    let db = Connection::open(file.unwrap().path()).unwrap();
+    let filter = GrantFilter {
+        account: Some("alice@example.com".parse().unwrap()),
+        client_id: Some(ClientId::new("app")),
+        with_ended: false,
+    };
+    let (sql, params) = list_sql(&filter);
+    let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let steps = plan.query_map(rusqlite::params_from_iter(&params), |row| {
+        row.get::<_, String>(3)
+    });
+    let steps: Vec<_> = steps.unwrap().map(std::result::Result::unwrap).collect();
+    let steps = steps.join("; ");
+    assert!(steps.contains("grants_by_account"), "{steps}");
+    assert!(!steps.contains("grants_by_client"), "{steps}");
 }

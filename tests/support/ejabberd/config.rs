@@ -5,12 +5,21 @@ use std::path::Path;
 
 use super::Wish;
 use crate::support::prosody::{
-    ADMIN, ALICE, ALICE_ELSEWHERE, BOB, COMPONENT, HOST, OTHER_HOST, Ports, ROOMS, SECRET,
+    ADMIN, ALICE, ALICE_ELSEWHERE, BOB, COMPONENT, HOST, OTHER_HOST, Ports, ROOMS, SECOND, SECRET,
+    STRANGER,
 };
 
 /// `ejabberd.yml`, as the server sees its folder at `dir`. `with_module`: ours is installed.
 pub(super) fn yaml(wish: Wish, ports: &Ports, dir: &Path, with_module: bool) -> String {
     let dir = dir.display();
+    let (components, known): (&[_], &[_]) = match wish.has_two_components {
+        true => (&[COMPONENT, SECOND], &[COMPONENT, SECOND, STRANGER]),
+        false => (&[COMPONENT], &[COMPONENT]),
+    };
+    let known = known
+        .iter()
+        .map(|name| format!("{name}: {{password: \"{SECRET}\"}}"));
+    let known = known.collect::<Vec<_>>().join(", ");
     let mut yaml = format!(
         r#"
 hosts: [{HOST}, {OTHER_HOST}]
@@ -41,7 +50,7 @@ listen:
     ip: "127.0.0.1"
     module: ejabberd_service
     global_routes: false
-    hosts: {{{COMPONENT}: {{password: "{SECRET}"}}}}
+    hosts: {{{known}}}
 modules:
   mod_adhoc: {{}}
   mod_bosh: {{}}
@@ -72,10 +81,14 @@ modules:
         yaml += "  mod_auth_fast: {}\n";
     }
     if with_module {
+        let component = match components {
+            [one] => (*one).to_owned(),
+            several => format!("[{}]", several.join(", ")),
+        };
         let _ = write!(
             yaml,
             "append_host_config:\n  {HOST}:\n    modules:\n      mod_oauth_component: \
-             {{component: {COMPONENT}, allow_unencrypted: {}}}\n",
+             {{component: {component}, allow_unencrypted: {}}}\n",
             !wish.is_encrypted
         );
     }

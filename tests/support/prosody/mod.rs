@@ -27,6 +27,10 @@ pub(crate) const HOST: &str = "localhost";
 pub(crate) const OTHER_HOST: &str = "other.localhost";
 /// The component's JID.
 pub(crate) const COMPONENT: &str = "oauth.localhost";
+/// The JID of a second process, where a scenario wants two.
+pub(crate) const SECOND: &str = "oauth2.localhost";
+/// A component there that the module has not been told of.
+pub(crate) const STRANGER: &str = "stranger.localhost";
 /// Chat rooms (XEP-0045).
 pub(crate) const ROOMS: &str = "rooms.localhost";
 /// The component's secret.

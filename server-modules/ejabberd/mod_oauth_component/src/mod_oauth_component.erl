@@ -2,10 +2,13 @@
 %% mechanisms, asks the component about every token, binds sessions to their grant, ends them with it, and holds
 %% them to their scope. It decides nothing about tokens. One source for ejabberd 23.01, 24.12 and later.
 %%
+%% Several xmpp-oauth processes on one database are a component each: logins take turns, and go to the next where one
+%% does not answer; all hear of sessions and accounts; and each may ask, and end sessions.
+%%
 %% This file is what ejabberd knows: options, documentation, and which hook goes where.
 %%
 %%   mod_oauth_component_sasl      OAUTHBEARER on client streams
-%%   mod_oauth_component_link      stanzas to and from the component
+%%   mod_oauth_component_link      stanzas to and from the components
 %%   mod_oauth_component_accounts  passwords and what becomes of accounts
 %%   mod_oauth_component_sessions  sessions and their grants
 %%   mod_oauth_component_scope     what a session may do
@@ -93,7 +96,7 @@ load_parts() ->
               end
       end, ?PARTS).
 
-mod_opt_type(component) -> econf:domain();
+mod_opt_type(component) -> econf:non_empty(econf:list_or_single(econf:domain(), [unique]));
 mod_opt_type(timeout) -> econf:timeout(second);
 mod_opt_type(allow_unencrypted) -> econf:bool().
 
@@ -110,9 +113,9 @@ mod_doc() ->
              "its scope says.">>],
       opts =>
           [{component,
-            #{value => <<"Domain">>,
+            #{value => <<"Domain | [Domain, ...]">>,
               desc => <<"The JID that xmpp-oauth connects as, through a listener of 'ejabberd_service'. "
-                        "Required.">>}},
+                        "Several processes on one database have a JID each: then it is a list. Required.">>}},
            {timeout,
             #{value => "timeout()",
               desc => <<"How long a login waits for the component. The default value is '5 seconds'.">>}},

@@ -57,8 +57,8 @@ pass_on(IQ, User, Host, Type, Request) ->
     Question = mod_oauth_component_link:element(<<"client-access">>,
                                                 [{<<"xmlns">>, ?NS_ACCOUNT_}, {<<"username">>, User}], [Request]),
     Timeout = gen_mod:get_module_opt(Host, mod_oauth_component, timeout),
-    mod_oauth_component_link:ask(Host, Type, Question, Timeout,
-                                 fun(Answer) -> ejabberd_router:route(reply(IQ, Answer, User, Host)) end),
+    mod_oauth_component_link:ask_any(Host, Type, Question, Timeout,
+                                     fun(Answer) -> ejabberd_router:route(reply(IQ, Answer, User, Host)) end),
     ignore.
 
 reply(#iq{type = set} = IQ, #iq{type = result}, _, _) ->

@@ -222,11 +222,11 @@ ask(Base64, #{?EXCHANGE := Exchange, lserver := Host, ip := {IP, _}} = State, Di
                          [{<<"xmlns">>, ?NS}, {<<"mechanism">>, ?OAUTHBEARER}, {<<"ip">>, address(IP)}],
                          [{xmlcdata, case Base64 of <<>> -> <<"=">>; _ -> Base64 end}]),
             Timeout = gen_mod:get_module_opt(Host, mod_oauth_component, timeout),
-            mod_oauth_component_link:ask(Host, set, Question, Timeout,
-                                         fun(Answer) -> done_waiting(Host, Ref, Answer) end),
+            mod_oauth_component_link:ask_any(Host, set, Question, Timeout,
+                                             fun(Answer) -> done_waiting(Host, Ref, Answer) end),
             keep(State#{?EXCHANGE => Exchange#{step => checking, ref => Ref, discovers => Discovers}});
         false ->
-            ?INFO_MSG("Too many OAUTHBEARER logins are waiting for ~ts", [mod_oauth_component_link:component(Host)]),
+            ?INFO_MSG("Too many OAUTHBEARER logins of ~ts are waiting to be checked", [Host]),
             keep(fail(<<"temporary-auth-failure">>, State))
     end.
 
@@ -238,24 +238,17 @@ answered(Answer, #{?EXCHANGE := Exchange} = State) ->
     case {mod_oauth_component_link:child({<<"success">>, ?NS}, Answer),
           mod_oauth_component_link:child({<<"challenge">>, ?NS}, Answer), Answer} of
         {#xmlel{} = Success, _, _} ->
-            accept(Success, State);
+            accept(Success, xmpp:get_from(Answer), State);
         {_, #xmlel{} = Challenge, _} ->
             keep(challenge(fxml:get_tag_cdata(Challenge), State#{?EXCHANGE => Exchange#{step => refused}}));
         _ ->
-            keep(fail(condition(mod_oauth_component_link:error_text(Answer), State), State))
+            keep(fail(condition(mod_oauth_component_link:error_text(Answer)), State))
     end.
 
-condition({'bad-request', _}, _) ->
-    <<"malformed-request">>;
-condition({Reason, Text}, #{lserver := Host}) ->
-    Component = mod_oauth_component_link:component(Host),
-    case Reason of
-        forbidden -> ?ERROR_MSG("~ts refuses to check tokens for ~ts: ~ts", [Component, Host, Text]);
-        _ -> ?INFO_MSG("~ts did not check a token: ~ts ~ts", [Component, Reason, Text])
-    end,
-    <<"temporary-auth-failure">>.
+condition({'bad-request', _}) -> <<"malformed-request">>;
+condition(_) -> <<"temporary-auth-failure">>.
 
-accept(Success, #{lserver := Host} = State) ->
+accept(Success, Component, #{lserver := Host} = State) ->
     Grant = fxml:get_tag_attr_s(<<"grant">>, Success),
     Rights = mod_oauth_component_scope:rights(fxml:get_tag_attr_s(<<"scope">>, Success)),
     case {account(fxml:get_tag_attr_s(<<"jid">>, Success), Host), is_grant(Grant), Rights} of
@@ -270,7 +263,7 @@ accept(Success, #{lserver := Host} = State) ->
             end;
         _ ->
             ?ERROR_MSG("~ts gave no account of ~ts with a grant and a scope that this module enforces",
-                       [mod_oauth_component_link:component(Host), Host]),
+                       [jid:encode(Component), Host]),
             refuse(State)
     end.
 

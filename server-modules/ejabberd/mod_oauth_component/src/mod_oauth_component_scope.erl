@@ -64,7 +64,7 @@ is_allowed(restricted, Stanza, Host) -> not is_forbidden(Stanza, Host).
 
 %% To a host: announcements and the like.
 is_forbidden(#message{to = #jid{luser = <<>>, lserver = Domain}}, Host) ->
-    Domain =/= mod_oauth_component_link:component(Host) andalso ejabberd_router:is_my_host(Domain);
+    not mod_oauth_component_link:is_component(Domain, Host) andalso ejabberd_router:is_my_host(Domain);
 is_forbidden(#iq{type = Type, from = From, to = To, sub_els = Payloads}, Host) when Type == get; Type == set ->
     lists:any(fun(Payload) -> is_forbidden(xmpp:get_ns(Payload), Type, Payload, From, To, Host) end, Payloads);
 is_forbidden(_, _) ->
@@ -91,15 +91,15 @@ is_forbidden(_, _, _, _, _, _) -> false.
 %% Inviting contacts, which people do with the server's own command.
 is_ordinary_command(#xmlel{} = Command, #jid{lserver = Domain}, Host) ->
     fxml:get_tag_attr_s(<<"node">>, Command) == <<"urn:xmpp:invite#invite">>
-        andalso Domain =/= mod_oauth_component_link:component(Host);
+        andalso not mod_oauth_component_link:is_component(Domain, Host);
 is_ordinary_command(Command, To, Host) ->
     is_ordinary_command(xmpp:encode(Command), To, Host).
 
-%% For itself, for the account, or through our component.
+%% For itself, for the account, or through a component of ours.
 is_answered_by_server(#jid{luser = User, lserver = Server}, #jid{luser = User, lserver = Server, lresource = <<>>}, _) ->
     true;
 is_answered_by_server(_, #jid{luser = Node, lserver = Domain}, Host) ->
-    Domain == mod_oauth_component_link:component(Host)
+    mod_oauth_component_link:is_component(Domain, Host)
         orelse (Node == <<>> andalso ejabberd_router:is_my_host(Domain)).
 
 is_administrator_of_rooms(From, #jid{lserver = Domain}) ->
