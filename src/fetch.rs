@@ -1,6 +1,7 @@
 //! Fetches what clients say that it is theirs, by https: their keys, their sector; and tells them what they
-//! want to hear. Whoever registers a client chooses the address, so it leads nowhere but to the public internet unless the operator allows more; to the very
-//! address that was looked at; without redirects or proxies; and within bounds of size, time and number.
+//! want to hear. Whoever registers a client chooses the address, so it leads nowhere but to the public
+//! internet unless the operator allows more; to the very address that was looked at; without redirects or
+//! proxies; and within bounds of size, time and number.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;

@@ -118,8 +118,8 @@ fn opens(access: &Access, host: &DomainRef, authzid: Option<&str>) -> bool {
 }
 
 impl BearerMessage {
-    /// RFC 7628 §3.1: `gs2-header kvsep *kvpair kvsep`; `None` where it is no such thing. Taken as clients send it: keys in any order and
-    /// unknown ones passed over, the last separator may be missing.
+    /// RFC 7628 §3.1: `gs2-header kvsep *kvpair kvsep`; `None` where it is no such thing. Taken as clients
+    /// send it: keys in any order and unknown ones passed over, the last separator may be missing.
     pub fn parse(message: &[u8]) -> Option<Self> {
         if message.len() > MAX_MESSAGE {
             return None;

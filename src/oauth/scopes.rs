@@ -45,7 +45,7 @@ fn is_general(scope: &Scope) -> bool {
 }
 
 impl Provider {
-    /// The services that are named by a request.
+    /// The services that are named by a request, each once however often it stands there.
     ///
     /// # Errors
     /// `invalid_target`: one of them is none that tokens are given for (RFC 8707 §2).
@@ -53,7 +53,14 @@ impl Provider {
         &'a self,
         params: &'a Params,
     ) -> Result<Vec<Audience<'a>>, OauthError> {
-        params.resources().map(|uri| self.audience(uri)).collect()
+        let mut audiences = Vec::new();
+        for uri in params.resources() {
+            let audience = self.audience(uri)?;
+            if !audiences.contains(&audience) {
+                audiences.push(audience);
+            }
+        }
+        Ok(audiences)
     }
 
     fn audience<'a>(&'a self, uri: &'a str) -> Result<Audience<'a>, OauthError> {

@@ -100,3 +100,18 @@ async fn a_removed_client_is_unknown_at_once_and_its_grants_are_gone() {
     let world = world.restarted().await;
     assert_error_page(&world.ask(&app, &[]).await, "no app with this client_id");
 }
+
+#[tokio::test]
+async fn clients_that_make_room_for_others_in_memory_are_counted_and_still_known() {
+    let world = World::with("limits.cached_tokens = 10").await;
+    let mut apps = Vec::new();
+    for _ in 0..3 {
+        let app = world.register(json!({})).await;
+        assert_eq!(world.ask(&app, &[]).await.status, 200);
+        apps.push(app);
+    }
+    assert!(world.refused_at("cached_clients") > 0);
+    for app in &apps {
+        world.tokens(app, &[]).await;
+    }
+}

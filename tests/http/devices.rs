@@ -1,7 +1,10 @@
 //! The device flow (RFC 8628): a device asks, a person answers, the device gets its tokens.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use xmpp_oauth::oauth::revoke::AccountChange;
+use xmpp_oauth::secrets::TokenHash;
+use xmpp_oauth::storage::DeviceSaved;
 
 use crate::answers::{assert_error, hidden};
 use crate::client::{Answer, Http};
@@ -262,7 +265,7 @@ async fn of_many_polls_at_once_one_gets_tokens_and_they_do_not_last() {
     let device = ask(&world, &app).await;
     allow(&world, &device).await;
     let polls = (0..16).map(|_| poll(&world, &app, &device));
-    let answers = futures::future::join_all(polls).await;
+    let answers = join_all(polls).await;
     let won = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(won, 1);
     assert!(world.grants().await.is_empty());
@@ -479,6 +482,54 @@ async fn whoever_guesses_codes_has_to_wait() {
     world.wait(60);
     let page = type_code(&world, &mut browser, &device.user_code).await;
     assert!(is_the_question(&page), "{}", page.text());
+}
+
+#[tokio::test]
+async fn whoever_guesses_codes_with_several_accounts_has_to_wait_too() {
+    let world = World::new().await;
+    let url = world.url("/device?user_code=BCDF-GHJK");
+    for (guesses, name) in [(10, "bob"), (10, "carol"), (0, "dave")] {
+        let account = format!("{name}@example.com");
+        world.server.set_password(&account, PASSWORD);
+        let mut browser = Http::new();
+        let page = browser.get(&url).await;
+        let on = world.give_password(&mut browser, &page, &account, PASSWORD);
+        assert_eq!(on.await.status, 303);
+        for _ in 0..guesses {
+            let page = browser.get(&url).await;
+            assert!(page.text().contains(UNKNOWN), "{}", page.text());
+        }
+        if guesses == 0 {
+            assert_eq!(browser.get(&url).await.status, 429);
+        }
+    }
+    assert_eq!(world.refused_at("user_codes_per_address"), 1);
+    assert_eq!(world.refused_at("user_codes_per_account"), 0);
+}
+
+#[tokio::test]
+async fn where_very_many_devices_wait_another_is_told_to_come_back() {
+    let (world, app) = world().await;
+    let device = ask(&world, &app).await;
+    // as many others as there may be
+    let hash = TokenHash::of(&device.code);
+    let first = world.store.device(&hash).await.unwrap().unwrap();
+    let others = (1..5_000).map(|no| {
+        let (hash, user_code) = (format!("d{no}"), format!("u{no}"));
+        let (hash, user_code) = (TokenHash::of(&hash), TokenHash::of(&user_code));
+        let (store, first) = (&world.store, &first);
+        async move { store.save_device(&hash, &user_code, first, 5_000).await }
+    });
+    for saved in join_all(others).await {
+        assert_eq!(saved.unwrap(), DeviceSaved::Done);
+    }
+    let answer = try_ask(&world, &app, "203.0.113.5").await;
+    assert_error(&answer, 503, "temporarily_unavailable");
+    assert_eq!(world.refused_at("devices_waiting"), 1);
+    // those who wait are served
+    allow(&world, &device).await;
+    assert_eq!(poll(&world, &app, &device).await.status, 200);
+    assert_eq!(try_ask(&world, &app, "203.0.113.5").await.status, 200);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Clients that prove themselves with a key of their own (RFC 7523 §2.2, §3).
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -218,4 +219,41 @@ async fn an_assertion_is_signed_with_the_algorithm_that_the_client_registered() 
     let app = world.register(asked).await;
     let assertion = key.sign(&claims(&world, &app, "x"));
     assert_error(&knock(&world, &assertion, &[]).await, 401, "invalid_client");
+}
+
+#[tokio::test]
+async fn a_client_with_an_ed25519_key_may_call_its_algorithm_by_either_name() {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let x = URL_SAFE_NO_PAD.encode(pair.public_key());
+    let jwks = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": x }] });
+    let world = World::new().await;
+    let asked = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks });
+    let app = world.register(asked).await;
+    for alg in ["EdDSA", "Ed25519"] {
+        let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+        let claims = part(claims(&world, &app, alg));
+        let signed = format!("{}.{claims}", part(json!({ "alg": alg })));
+        let signature = URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()));
+        let answer = knock(&world, &format!("{signed}.{signature}"), &[]).await;
+        assert_error(&answer, 400, "invalid_grant");
+    }
+}
+
+#[tokio::test]
+async fn one_client_that_shows_very_many_assertions_has_to_wait_and_no_other() {
+    let (world, app, key) = world().await;
+    let show = async |app: &App, key: &ClientKey, jti: &str| {
+        knock(&world, &key.sign(&claims(&world, app, jti)), &[]).await
+    };
+    for n in 0..2_000 {
+        assert_eq!(show(&app, &key, &n.to_string()).await.status, 400, "{n}");
+    }
+    let full = show(&app, &key, "one more").await;
+    assert_error(&full, 503, "temporarily_unavailable");
+    assert_eq!(world.refused_at("signed_messages"), 1);
+    let other = ClientKey::new();
+    let asked = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": other.jwks() });
+    let app = world.register(asked).await;
+    let answer = show(&app, &other, "one").await;
+    assert_error(&answer, 400, "invalid_grant");
 }

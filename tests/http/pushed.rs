@@ -158,6 +158,7 @@ async fn one_client_cannot_fill_the_place_of_all() {
     }
     let full = push(&world, &app, &[]).await;
     assert_error(&full, 503, "temporarily_unavailable");
+    assert_eq!(world.refused_at("pushes_waiting"), 1);
     let other = world.register(json!({})).await;
     assert_eq!(push(&world, &other, &[]).await.status, 201);
     world.wait(90);

@@ -206,7 +206,7 @@ impl World {
         self.base.trim_start_matches("http://")
     }
 
-    /// How many bytes its database takes on disk.
+    /// How many bytes it takes on disk.
     pub(crate) fn bytes_stored(&self) -> u64 {
         let files = std::fs::read_dir(self.folder.path()).unwrap();
         files

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use xmpp_oauth::xmpp::{Down, LinkState};
 
-use crate::world::{World, iq, soon};
+use crate::metrics::counted;
+use crate::world::{Peer, World, condition, iq, soon};
 
-async fn refused(condition: &str) -> Down {
+async fn told(condition: &str) -> Down {
     let world = World::new().await;
     let mut peer = world.connection().await;
     peer.send(&format!(
@@ -24,15 +25,15 @@ async fn refused(condition: &str) -> Down {
 
 #[tokio::test]
 async fn a_wrong_secret_is_named() {
-    let cause = refused("not-authorized").await;
+    let cause = told("not-authorized").await;
     assert_eq!(cause, Down::NotAuthorized);
     assert!(cause.to_string().contains("secret"), "{cause}");
 }
 
 #[tokio::test]
 async fn a_second_holder_and_an_unknown_name_are_named() {
-    assert_eq!(refused("conflict").await, Down::Conflict);
-    assert_eq!(refused("host-unknown").await, Down::HostUnknown);
+    assert_eq!(told("conflict").await, Down::Conflict);
+    assert_eq!(told("host-unknown").await, Down::HostUnknown);
 }
 
 #[tokio::test]
@@ -165,4 +166,79 @@ async fn a_server_that_does_not_answer_the_handshake_is_given_up() {
         LinkState::Down(Down::Unreachable { .. })
     ));
     drop(tcp);
+}
+
+fn refused(world: &World, limit: &str) -> u64 {
+    counted(world, &format!("limits_hit_total{{limit=\"{limit}\"}}"))
+}
+
+/// Sends requests of `from`, and reads none of the answers, until `limit` is hit; gives how many were sent.
+async fn flood_until(
+    world: &World,
+    peer: &mut Peer,
+    limit: &str,
+    (from, kind, payload): (&str, &str, &str),
+) -> u64 {
+    // what makes the answers long, too, so that the sockets' buffers are soon full
+    let long = "x".repeat(1_000);
+    let mut sent = 0;
+    let flood = async {
+        while refused(world, limit) == 0 {
+            let row =
+                (sent..sent + 500).map(|n| iq(from, kind, &format!("flood{n}-{long}"), payload));
+            peer.send(&row.collect::<String>()).await;
+            sent += 500;
+        }
+    };
+    soon(limit, flood).await;
+    sent
+}
+
+/// Has `other`, which is answered from another queue, ask too, and reads until each request of a flood has been
+/// answered or its answer dropped; gives how many were told to wait.
+async fn read_all(world: &World, peer: &mut Peer, sent: u64, other: &str) -> u64 {
+    let ping = "<ping xmlns='urn:xmpp:ping'/>";
+    peer.send(&iq(other, "get", "the last", ping)).await;
+    let (mut answered, mut told_to_wait, mut dropped) = (0, 0, None);
+    while dropped.is_none_or(|dropped| answered + dropped < sent) {
+        let answer = peer.next().await;
+        let is_error = answer.attr("type") == Some("error");
+        let id = answer.attr("id").unwrap_or("");
+        if id == "the last" {
+            assert!(!is_error, "{other} was not served");
+            // whatever came before it has been taken, too
+            dropped = Some(refused(world, "link_answers_waiting"));
+        } else if id.starts_with("flood") {
+            answered += 1;
+            told_to_wait += u64::from(is_error && condition(&answer) == "resource-constraint");
+        }
+    }
+    told_to_wait
+}
+
+#[tokio::test]
+async fn answers_to_a_server_that_does_not_read_are_dropped_and_counted_and_its_hosts_are_served() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    let users = ("eve@localhost/x", "get", "<q xmlns='urn:unknown'/>");
+    let sent = flood_until(&world, &mut peer, "link_answers_waiting", users).await;
+    read_all(&world, &mut peer, sent, "localhost").await;
+    peer.is_served().await;
+    assert_eq!(*world.server.link_state().borrow(), LinkState::Up);
+}
+
+#[tokio::test]
+async fn a_host_that_has_very_much_in_hand_is_told_to_wait_and_loses_nothing_that_was_taken() {
+    let world = World::new().await;
+    let mut peer = world.accept().await;
+    let login = "<authenticate xmlns='urn:xmpp-oauth:sasl:0' mechanism='OAUTHBEARER'>=\
+                 </authenticate>";
+    let limit = "link_requests_of_hosts";
+    let sent = flood_until(&world, &mut peer, limit, ("localhost", "set", login)).await;
+    let told_to_wait = read_all(&world, &mut peer, sent, "eve@localhost/x").await;
+    // of what was dropped, nothing had been taken
+    let dropped = refused(&world, "link_answers_waiting");
+    assert_eq!(told_to_wait + dropped, refused(&world, limit));
+    let answer = peer.ask("localhost", "set", login).await;
+    assert_eq!(answer.attr("type"), Some("result"));
 }

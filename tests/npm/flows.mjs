@@ -42,7 +42,7 @@ async function register(as, more = {}) {
 }
 
 /** The code flow with PKCE, state and nonce, from the request to checked tokens. */
-async function code(as, client, auth, { ask = (params) => params, request = {} } = {}) {
+async function code(as, client, auth, { ask = (params) => params, request = {}, again = () => {} } = {}) {
   const [verifier, state, nonce] = [
     oauth.generateRandomCodeVerifier(),
     oauth.generateRandomState(),
@@ -67,6 +67,7 @@ async function code(as, client, auth, { ask = (params) => params, request = {} }
       ...request,
     });
   const answer = await send();
+  again(send);
   const tokens = await oauth.processAuthorizationCodeResponse(as, client, answer, {
     expectedNonce: nonce,
     requireIdToken: true,
@@ -226,6 +227,66 @@ const flows = {
         seen[`${algorithm} ${method}`] = who.sub;
       }
     }
+    return seen;
+  },
+
+  /** Tokens for services that are not XMPP, which the service verifies by itself. */
+  async resources() {
+    const as = await discover('oidc');
+    const [files, mail] = as.protected_resources;
+    const client = await register(as);
+    const auth = oauth.ClientSecretBasic(client.client_secret);
+    const ask = (params) => {
+      params.set('scope', 'openid offline_access files:read mail');
+      params.append('resource', files);
+      params.append('resource', mail);
+      return params;
+    };
+    const to = (resource) => ({ additionalParameters: { resource } });
+    const first = await code(as, client, auth, { ask, request: to(files) });
+    const seen = {};
+    const verify = (token, audience) => {
+      const request = new Request(audience, { headers: { authorization: `Bearer ${token}` } });
+      return oauth.validateJwtAccessToken(as, request, audience, insecure);
+    };
+    let tokens = first;
+    for (const [service, other] of [[files, mail], [mail, files]]) {
+      const claims = await verify(tokens.access_token, service);
+      check(claims.client_id === client.client_id, 'the token says which client has it');
+      seen[service] = `${claims.sub} ${claims.scope}`;
+      const refused = await verify(tokens.access_token, other).catch((error) => error);
+      check(refused.cause?.claim === 'aud', `a token is for one service, not ${refused}`);
+      const asked = await oauth.userInfoRequest(as, client, tokens.access_token, insecure);
+      const challenged = await oauth
+        .processUserInfoResponse(as, client, oauth.skipSubjectCheck, asked)
+        .catch((error) => error.cause);
+      check(challenged[0]?.parameters.error === 'invalid_token', 'userinfo takes no other service\'s token');
+      tokens = await refresh(as, client, auth, tokens, to(mail));
+    }
+    const unknown = await refresh(as, client, auth, tokens, to('https://unknown.example')).catch((error) => error);
+    check(unknown.error === 'invalid_target', `no token for what nobody knows, but ${unknown}`);
+    return seen;
+  },
+
+  /** What a client is told that does something wrong. */
+  async refusals() {
+    const as = await discover('oidc');
+    const client = await register(as, { token_endpoint_auth_method: 'client_secret_post' });
+    const wrong = oauth.ClientSecretPost(`${client.client_secret}x`);
+    const told = async (promise) => {
+      const error = await promise.then(() => ({ error: 'nothing' }), (error) => error);
+      // beside a challenge the library leaves the body to be read
+      const body = error.error ? error : await error.response.json();
+      return `${error.status} ${body.error}`;
+    };
+    const seen = { wrong_secret: await told(code(as, client, wrong)) };
+    const auth = oauth.ClientSecretPost(client.client_secret);
+    let replay;
+    const tokens = await code(as, client, auth, { again: (send) => (replay = send) });
+    seen.replay = await told(
+      replay().then((answer) => oauth.processAuthorizationCodeResponse(as, client, answer)),
+    );
+    seen.after_replay = await told(refresh(as, client, auth, tokens));
     return seen;
   },
 

@@ -198,6 +198,46 @@ async fn oauth4webapi_binds_its_tokens_to_a_key() {
 }
 
 #[tokio::test]
+async fn oauth4webapi_verifies_tokens_for_other_services() {
+    let services = r#"
+        [[resources]]
+        uri = "https://files.example.com"
+        name = "Files"
+        scopes = { "files:read" = "Read your files" }
+        [[resources]]
+        uri = "https://mail.example.com"
+        name = "Mail"
+        scopes = { "mail" = "Read your mail" }
+    "#;
+    for release in servers() {
+        let site = Site::with(Wish::of(release), services).await;
+        let flow = "resources";
+        let seen = oauth4webapi(&site, flow, async |step| alice_anew(&site, step).await).await;
+        let expected = json!({
+            "https://files.example.com": format!("{WHO} files:read"),
+            "https://mail.example.com": format!("{WHO} mail"),
+        });
+        assert_eq!(seen, expected, "{release}");
+    }
+}
+
+#[tokio::test]
+async fn oauth4webapi_is_told_what_is_wrong() {
+    for release in servers() {
+        let site = Site::start(release).await;
+        let flow = "refusals";
+        let seen = oauth4webapi(&site, flow, async |step| alice_anew(&site, step).await).await;
+        let expected = json!({
+            "wrong_secret": "401 invalid_client",
+            "replay": "400 invalid_grant",
+            // who shows a code twice loses what it gave
+            "after_replay": "400 invalid_grant",
+        });
+        assert_eq!(seen, expected, "{release}");
+    }
+}
+
+#[tokio::test]
 async fn oauth4webapi_logs_a_person_out() {
     for release in servers() {
         let site = Site::start(release).await;

@@ -190,10 +190,14 @@ impl Browser {
             "{name} is wider than the screen"
         );
 
-        let axe = npm::folder().join("node_modules/axe-core/axe.min.js");
-        let axe = std::fs::read_to_string(axe).expect("axe-core");
-        let loaded = self.client.execute(&axe, Vec::new()).await;
-        loaded.expect("axe-core to load");
+        // once for a page, however often it is looked at
+        let is_there = self.client.execute("return 'axe' in window", Vec::new());
+        if is_there.await.expect("a script") != true {
+            let axe = npm::folder().join("node_modules/axe-core/axe.min.js");
+            let axe = std::fs::read_to_string(axe).expect("axe-core");
+            let loaded = self.client.execute(&axe, Vec::new()).await;
+            loaded.expect("axe-core to load");
+        }
         let run = "const done = arguments[0]; \
                    const told = (found) => `${found.id}: ${found.nodes.map((node) => node.html).join(' ')}`; \
                    axe.run().then((seen) => done({ found: seen.violations.map(told), passed: seen.passes.length }))";

@@ -120,7 +120,6 @@ impl ScopeView {
     pub fn of_service(scope: &str, service: ServiceView) -> Self {
         Self {
             service: Some(service),
-            text: "scope-service-text",
             ..Self::new(scope)
         }
     }

@@ -387,6 +387,14 @@ fn each_page_can_be_replaced_alone() {
 }
 
 #[test]
+fn an_operators_template_that_knows_no_services_goes_on_as_it_is() {
+    let old = r#"<body>{% for scope in page.scopes %}
+        {{ t(scope.title, scope=scope.name) }} {{ t(scope.text, scope=scope.name) }}
+        {% endfor %}{{ page.ticket }}</body>"#;
+    assert!(overridden("consent.html", old).is_ok());
+}
+
+#[test]
 fn an_operators_template_is_escaped_whatever_its_name() {
     let source = "{% include 'part' ignore missing %}<p>{{ page.message }}";
     let pages = overridden("error.html", source).unwrap();
