@@ -89,10 +89,10 @@ impl Provider {
         let Some(mut changes) = self.store.changes() else {
             return;
         };
-        let mut is_well = true;
+        let (mut is_well, mut has_other_keys) = (true, false);
         loop {
             let heard = tokio::select! {
-                heard = self.hear(changes.as_mut()) => heard,
+                heard = self.hear(changes.as_mut(), &mut has_other_keys) => heard,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             match heard {
@@ -118,28 +118,32 @@ impl Provider {
         }
     }
 
-    async fn hear(&self, changes: &mut dyn Changes) -> Result<(), String> {
+    /// `has_other_keys` stays until they could be read.
+    async fn hear(
+        &self,
+        changes: &mut dyn Changes,
+        has_other_keys: &mut bool,
+    ) -> Result<(), String> {
         let news = changes.read().await.map_err(|error| error.to_string())?;
         if news.missed {
             self.tokens.invalidate_all();
             self.clients.invalidate_all();
             self.account_changes.advance_all();
         }
-        let mut has_other_keys = news.missed;
+        *has_other_keys |= news.missed;
         for change in &news.changes {
             match change {
                 Change::Token(hash) => self.tokens.invalidate(hash),
                 Change::Client(id) => self.clients.invalidate(id),
                 Change::Account(account) => self.account_changes.advance(account),
-                Change::Keys => has_other_keys = true,
+                Change::Keys => *has_other_keys = true,
             }
         }
         self.hearing.heard(&news);
-        if has_other_keys {
-            self.keys
-                .reload()
-                .await
-                .map_err(|error| error.to_string())?;
+        if *has_other_keys {
+            let read = self.keys.reload().await;
+            read.map_err(|error| error.to_string())?;
+            *has_other_keys = false;
         }
         Ok(())
     }

@@ -257,9 +257,6 @@ CREATE TABLE unnoticed (
 
 /// Which clients were given something by a browser session whose end they want to hear of; and what they
 /// have still to be told. A sid is one client's name for one session.
-/// What several processes have to hear of each other is for databases that several share.
-const CHANGES: &str = "";
-
 const LOGOUTS: &str = "
 CREATE TABLE sign_ins (
     grant_id TEXT PRIMARY KEY,
@@ -286,6 +283,9 @@ CREATE TABLE pending_logouts (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pending_logouts_by_client ON pending_logouts (client_id, tries, sid);
 ";
+
+/// What several processes have to hear of each other is for databases that several share.
+const CHANGES: &str = "";
 
 /// Opens or makes the file, for the one connection that writes.
 pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
