@@ -212,9 +212,11 @@ impl App {
                 stop.clone(),
             ));
         }
+        doors.spawn(Arc::clone(&self.provider).follow_changes(stop.clone()));
         doors.spawn(Arc::clone(&self.provider).deliver_logouts(stop.clone()));
         doors.spawn(keep_keys(Arc::clone(&self.keys), stop.clone()));
         doors.spawn(clean_up(
+            Arc::clone(&self.provider),
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
             self.config.audit.keep.unwrap_or_default(),
@@ -360,8 +362,9 @@ const ENDED_KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 *
 /// How many rows of a kind go at once: few enough that nobody waits for it.
 const PURGE_STEP: usize = 500;
 
-/// Deletes what serves no purpose any more, in small steps.
+/// Deletes what serves no purpose any more, in small steps: where several processes share a database, one does.
 async fn clean_up(
+    provider: Arc<Provider>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     events_kept: std::time::Duration,
@@ -372,6 +375,9 @@ async fn clean_up(
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(pause) => {}
+        }
+        if !provider.leads() {
+            continue;
         }
         let now = clock.now();
         let events = store.purge_events(now - events_kept, PURGE_STEP).await;

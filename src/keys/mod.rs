@@ -80,6 +80,14 @@ pub struct KeyInfo {
     pub retired_at: Option<Timestamp>,
 }
 
+/// Which key a new one takes the place of.
+enum InPlaceOf<'a> {
+    /// Whichever is in use.
+    Any,
+    /// This one alone, or none.
+    Only(Option<&'a str>),
+}
+
 /// All keys.
 pub struct Keyring {
     store: Arc<dyn Store>,
@@ -128,16 +136,26 @@ impl Keyring {
     async fn make_first(&self) {
         let mut pause = Duration::from_secs(1);
         while let Some(algorithm) = self.wanted().find(|one| self.active(*one).is_none()) {
-            match self.make(algorithm).await {
-                Ok(key) => {
+            match self.make(algorithm, InPlaceOf::Only(None)).await {
+                Ok(Some(key)) => {
                     tracing::info!(kid = key.kid, key.algorithm, "made the first signing key");
                     continue;
                 }
+                // another process was faster
+                Ok(None) => continue,
                 Err(error) => tracing::error!(%error, "the first signing key could not be made"),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(60));
         }
+    }
+
+    /// Reads the keys again: another process has changed them.
+    ///
+    /// # Errors
+    /// The store could not be read, or holds a key that is none.
+    pub async fn reload(&self) -> Result<(), KeyError> {
+        self.load().await
     }
 
     async fn load(&self) -> Result<(), KeyError> {
@@ -250,7 +268,7 @@ impl Keyring {
     pub async fn rotate(&self) -> Result<Vec<KeyInfo>, KeyError> {
         let mut made = Vec::new();
         for algorithm in self.wanted() {
-            made.push(self.make(algorithm).await?);
+            made.extend(self.make(algorithm, InPlaceOf::Any).await?);
         }
         Ok(made)
     }
@@ -266,28 +284,40 @@ impl Keyring {
         let now = self.clock.now();
         let mut made = Vec::new();
         for algorithm in self.wanted() {
-            let age = self.active(algorithm).map(|key| now.since(key.created_at));
-            if age.is_some_and(|age| age >= ttl) {
-                made.push(self.make(algorithm).await?);
+            let Some(key) = self.active(algorithm) else {
+                continue;
+            };
+            if now.since(key.created_at) >= ttl {
+                // of several processes, one does
+                let in_use = InPlaceOf::Only(Some(&key.kid));
+                made.extend(self.make(algorithm, in_use).await?);
             }
         }
         Ok(made)
     }
 
-    async fn make(&self, algorithm: SigningAlgorithm) -> Result<KeyInfo, KeyError> {
+    /// `None` if another key is in use than it was to take the place of.
+    async fn make(
+        &self,
+        algorithm: SigningAlgorithm,
+        in_place_of: InPlaceOf<'_>,
+    ) -> Result<Option<KeyInfo>, KeyError> {
         let now = self.clock.now();
         let made = tokio::task::spawn_blocking(move || generate(algorithm, now));
         let key = made
             .await
             .map_err(|error| KeyError::Unusable(error.to_string()))??;
-        self.store.add_signing_key(&key, now).await?;
+        let is_made = match in_place_of {
+            InPlaceOf::Any => self.store.add_signing_key(&key, now).await.map(|()| true)?,
+            InPlaceOf::Only(kid) => self.store.replace_signing_key(&key, kid, now).await?,
+        };
         self.load().await?;
-        Ok(KeyInfo {
+        Ok(is_made.then_some(KeyInfo {
             kid: key.kid,
             algorithm: key.algorithm,
             created_at: now,
             retired_at: None,
-        })
+        }))
     }
 
     /// Takes a retired key out at once: whatever it signed is worthless from now on. `false` if there

@@ -135,13 +135,16 @@ impl Provider {
     }
 
     /// Tells clients of logouts, those from before the last start too, until `stop` turns true. What is
-    /// under way then is told again after the next start.
+    /// under way then is told again after the next start. Of several processes on one database one tells.
     pub async fn deliver_logouts(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut deliveries = JoinSet::new();
         let mut being_told = HashMap::new();
         loop {
             // as many as are being told may stand before those that could be
-            let due = self.store.due_logouts(self.now(), 2 * AT_ONCE).await;
+            let due = match self.leads() {
+                true => self.store.due_logouts(self.now(), 2 * AT_ONCE).await,
+                false => Ok(Vec::new()),
+            };
             let due = due.unwrap_or_else(|error| {
                 tracing::error!(%error, "the logouts that clients are to be told cannot be read");
                 Vec::new()

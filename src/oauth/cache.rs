@@ -3,6 +3,8 @@
 //! Each entry remembers the epoch of its key's shard at the time the store was *about* to be read. An
 //! invalidation, made after the store has committed, moves the shard's epoch on, so an entry that was
 //! read before it can never be answered after it, however the two were interleaved.
+//!
+//! Where other processes change the store, too, it answers only while what they change is heard ([`Trust`]).
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
@@ -15,6 +17,12 @@ const SHARDS: usize = 4096;
 /// The epoch of a key's shard, taken before the store is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
+
+/// Says whether what is in memory may be answered with.
+pub(crate) trait Trust: Send + Sync {
+    /// Asked each time: it takes no lock.
+    fn is_given(&self) -> bool;
+}
 
 struct Entry<V> {
     epoch: Epoch,
@@ -52,6 +60,13 @@ impl Epochs {
     pub(crate) fn advance(&self, key: &impl Hash) {
         self.shard(key).fetch_add(1, Ordering::SeqCst);
     }
+
+    /// The same for all keys.
+    pub(crate) fn advance_all(&self) {
+        for shard in &self.shards {
+            shard.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 /// At most `capacity` values, those not asked for since the last sweep go first.
@@ -60,16 +75,18 @@ pub(crate) struct EpochCache<K, V> {
     entries: papaya::HashMap<K, Entry<V>, RandomState>,
     capacity: usize,
     made_room: Counter,
+    trust: Arc<dyn Trust>,
     sweeping: AtomicBool,
 }
 
 impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
-    pub(crate) fn new(capacity: usize, made_room: Counter) -> Self {
+    pub(crate) fn new(capacity: usize, made_room: Counter, trust: Arc<dyn Trust>) -> Self {
         Self {
             epochs: Epochs::default(),
             entries: papaya::HashMap::new(),
             capacity: capacity.max(1),
             made_room,
+            trust,
             sweeping: AtomicBool::new(false),
         }
     }
@@ -79,8 +96,11 @@ impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
         self.epochs.of(key)
     }
 
-    /// The cached value, unless it has been invalidated since it was read.
+    /// The cached value, unless it has been invalidated since it was read, or could have been unheard.
     pub(crate) fn get(&self, key: &K) -> Option<Arc<V>> {
+        if !self.trust.is_given() {
+            return None;
+        }
         let entries = self.entries.pin();
         let entry = entries.get(key)?;
         if entry.epoch != self.epoch(key) {
@@ -116,6 +136,12 @@ impl<K: Hash + Eq + Clone, V> EpochCache<K, V> {
         self.entries.pin().remove(key);
     }
 
+    /// The same for all keys.
+    pub(crate) fn invalidate_all(&self) {
+        self.epochs.advance_all();
+        self.entries.pin().clear();
+    }
+
     /// Second chance: whatever was not touched since the last sweep goes; if that is not enough, so
     /// does the rest until a quarter is free.
     fn sweep(&self) {
@@ -145,13 +171,39 @@ mod tests {
     use super::*;
     use crate::metrics::Metrics;
 
-    fn counter() -> Counter {
-        Metrics::default().limit("cached_tokens")
+    impl Trust for AtomicBool {
+        fn is_given(&self) -> bool {
+            self.load(Ordering::SeqCst)
+        }
+    }
+
+    fn cache<V>(capacity: usize) -> (EpochCache<u32, V>, Arc<AtomicBool>) {
+        let counter = Metrics::default().limit("cached_tokens");
+        let trust = Arc::new(AtomicBool::new(true));
+        (
+            EpochCache::new(capacity, counter, Arc::clone(&trust) as _),
+            trust,
+        )
+    }
+
+    #[test]
+    fn nothing_is_answered_from_memory_while_others_are_not_heard() {
+        let (cache, trust) = cache::<&str>(10);
+        cache.insert(1, cache.epoch(&1), Arc::new("heard"));
+        trust.store(false, Ordering::SeqCst);
+        assert_eq!(cache.get(&1), None);
+        trust.store(true, Ordering::SeqCst);
+        assert_eq!(cache.get(&1).as_deref(), Some(&"heard"));
+        let before = cache.epoch(&1);
+        cache.invalidate_all();
+        assert_eq!(cache.get(&1), None);
+        cache.insert(1, before, Arc::new("read before"));
+        assert_eq!(cache.get(&1), None);
     }
 
     #[test]
     fn what_was_read_before_an_invalidation_is_never_answered_after_it() {
-        let cache = EpochCache::<u32, &str>::new(10, counter());
+        let (cache, _) = cache::<&str>(10);
         let before = cache.epoch(&1);
         cache.invalidate(&1);
         cache.insert(1, before, Arc::new("stale"));
@@ -166,7 +218,7 @@ mod tests {
 
     #[test]
     fn it_never_grows_past_its_capacity_and_keeps_what_is_asked_for() {
-        let cache = EpochCache::<u32, u32>::new(100, counter());
+        let (cache, _) = cache::<u32>(100);
         cache.insert(0, cache.epoch(&0), Arc::new(0));
         for key in 1..1000 {
             assert!(cache.get(&0).is_some(), "the hot entry was swept at {key}");

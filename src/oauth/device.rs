@@ -321,14 +321,14 @@ impl Provider {
         shown: &ScopeSet,
         allowed: bool,
     ) -> Result<DeviceDecided, NoDevice> {
-        let before = self.account_changes.of(account);
+        let before = self.changes_of(account).await?;
         let generation = self.generation_now(account).await?;
         let current = self.session_of_nobodys_browser(account, generation);
         self.store
             .save_session(&current.hash, &current.session)
             .await?;
         let decided = async {
-            if self.account_changes.of(account) != before {
+            if self.has_changed(account, before).await {
                 return Ok(DeviceDecided::AskAgain(AskAgain::NotThisForm));
             }
             let asked = self.question_by_session(user_code, &current).await?;

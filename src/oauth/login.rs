@@ -111,7 +111,7 @@ impl Provider {
         let hash = TokenHash::of(&cookie);
         let saved = self.store.save_session(&hash, &session).await;
         saved.map_err(LoginError::Store)?;
-        if self.account_changes.of(account) != proved.before {
+        if self.has_changed(account, proved.before).await {
             // the password that was right a moment ago may be so no more
             let ended = self.store.end_session(&hash).await;
             ended.map_err(LoginError::Store)?;
@@ -138,6 +138,7 @@ impl Provider {
             .known
             .is_some_and(|mark| self.is_mark(account, mark));
         let whose = (account.clone(), IsKnown(is_known));
+        let before = self.changes_of(account).await.map_err(LoginError::Store)?;
         // Reserved before the question, so that tries made at once are counted too.
         self.password_tries_from_address
             .take(&from, now)
@@ -149,7 +150,6 @@ impl Provider {
             self.notify_of_passwords(account);
             return Err(LoginError::TooManyTries(wait));
         }
-        let before = self.account_changes.of(account);
         let answer = self.accounts.check_password(account, password).await;
         if !matches!(answer, Ok(PasswordCheck::Invalid)) {
             self.password_tries_from_address.give_back(&from, now);
@@ -173,12 +173,31 @@ impl Provider {
         grant: &Grant,
         proved: &Proved,
     ) -> Result<(), LoginError> {
-        if self.account_changes.of(&grant.account) == proved.before {
+        if !self.has_changed(&grant.account, proved.before).await {
             return Ok(());
         }
         let ended = self.end_grant(&grant.id, EndReason::PasswordChanged).await;
         ended.map_err(LoginError::Store)?;
         Err(LoginError::Unavailable(Unavailable::Busy))
+    }
+
+    /// How far an account's changes have come, before something begins that they end.
+    pub(super) async fn changes_of(&self, account: &BareJid) -> Result<Epoch, StoreError> {
+        // What begins while nothing is heard could not be finished.
+        if !self.hears() {
+            self.hear_all().await?;
+        }
+        Ok(self.account_changes.of(account))
+    }
+
+    /// Whether an account may have changed since it was looked at, in whichever process: asked once
+    /// something has been stored for it, which is to be taken back then.
+    pub(super) async fn has_changed(&self, account: &BareJid, before: Epoch) -> bool {
+        if let Err(error) = self.hear_all().await {
+            tracing::error!(%account, %error, "whether the account has changed is not known");
+            return true;
+        }
+        self.account_changes.of(account) != before
     }
 
     /// The mark of a browser that has logged in to `account`: `id.mac`. It names no account and opens

@@ -12,6 +12,7 @@ mod backchannel_logout;
 pub mod bearer;
 pub mod browsers;
 mod cache;
+mod changes;
 mod claims;
 mod client_keys;
 pub mod clients;
@@ -71,6 +72,7 @@ use crate::storage::{Store, StoreError};
 use access::Access;
 use backchannel_logout::Logouts;
 use cache::{EpochCache, Epochs};
+use changes::Hearing;
 use client_keys::FetchedKeys;
 use counts::Counts;
 use device::DeviceBrakes;
@@ -141,6 +143,9 @@ pub struct Provider {
     subject_key: [u8; 32],
     tokens: EpochCache<TokenHash, Access>,
     clients: EpochCache<ClientId, clients::Known>,
+    hearing: Hearing,
+    /// Whether other processes may use the database.
+    is_shared: bool,
     live: LiveSessions,
     pushed: PushedRequests,
     fetcher: Fetcher,
@@ -198,13 +203,17 @@ impl Provider {
         let counts = Counts::new(&on.config.flows.allowed_grant_types);
         let (cached_tokens, cached_clients) =
             (counts.cached_tokens.clone(), counts.cached_clients.clone());
+        let is_shared = on.store.changes().is_some();
+        let hearing = Hearing::new(is_shared);
         Ok(Self {
             form_key,
             secrets_key,
             configured,
             subject_key,
-            tokens: EpochCache::new(limits.cached_tokens, cached_tokens),
-            clients: EpochCache::new(limits.cached_tokens / 10, cached_clients),
+            tokens: EpochCache::new(limits.cached_tokens, cached_tokens, hearing.trust()),
+            clients: EpochCache::new(limits.cached_tokens / 10, cached_clients, hearing.trust()),
+            hearing,
+            is_shared,
             live: LiveSessions::default(),
             pushed: PushedRequests::default(),
             fetcher: Fetcher::new(&on.config.fetch, KEYS_FETCHED_AT_ONCE),

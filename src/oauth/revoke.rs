@@ -150,6 +150,7 @@ impl Provider {
         reason: EndReason,
     ) -> Result<Ended, StoreError> {
         self.account_changes.advance(account);
+        self.store.announce(account).await?;
         let ended = self
             .store
             .end_account(account, unless, reason, self.now())

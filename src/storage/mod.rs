@@ -7,6 +7,7 @@
 //! say; what it takes is said once for all databases in `sql`; how one is run is for [`sqlite`] and
 //! [`postgres`].
 
+mod changes;
 pub mod copy;
 mod counts;
 pub mod postgres;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jid::{BareJid, DomainPart};
 
+pub use self::changes::{Change, Changes, News};
 use self::postgres::PostgresStore;
 use self::sqlite::SqliteStore;
 use crate::clock::Timestamp;
@@ -513,11 +515,31 @@ pub trait Store: Send + Sync + 'static {
     /// Stores a new signing key; those of the same algorithm that were in use are retired `now`.
     async fn add_signing_key(&self, key: &StoredKey, now: Timestamp) -> Result<()>;
 
+    /// The same, if the key that is in use for its algorithm is still this one: none, with `None`. So of
+    /// several processes that see one missing, or too old, one makes the next. Answers whether it is stored.
+    async fn replace_signing_key(
+        &self,
+        key: &StoredKey,
+        in_place_of: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool>;
+
     /// Deletes a signing key.
     async fn remove_signing_key(&self, kid: &str) -> Result<()>;
 
     /// The secret of that name; `fresh` is stored and answered if there was none.
     async fn secret(&self, name: &str, fresh: &[u8; 32]) -> Result<[u8; 32]>;
+
+    // Several processes on one database
+
+    /// Reads what any process changes that others may hold in memory. `None` where one process has the
+    /// database to itself.
+    fn changes(&self) -> Option<Box<dyn Changes>>;
+
+    /// Tells all processes that what is about to become something for this account must not: to be called
+    /// before what it has is ended. Whoever has stored something for it then hears this, or has stored it
+    /// early enough to be ended, too.
+    async fn announce(&self, account: &BareJid) -> Result<()>;
 
     // Housekeeping
 

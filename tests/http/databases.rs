@@ -1,6 +1,9 @@
 //! Whole flows on a database of PostgreSQL. All other tests here are on SQLite, unless
 //! `XMPP_OAUTH_STORAGE=postgres` is set.
 
+#[path = "processes.rs"]
+mod processes;
+
 use serde_json::{Value, json};
 
 use crate::answers::{assert_error, parameter, redirect};

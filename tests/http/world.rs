@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, watch};
 use toml::{Table, Value};
 use xmpp_oauth::clock::{ManualClock, Timestamp};
-use xmpp_oauth::config::{self, Config};
+use xmpp_oauth::config::{self, Config, Database};
 use xmpp_oauth::http::{NoticeTexts, Web, router, server};
 use xmpp_oauth::keys::{KeySettings, Keyring};
 use xmpp_oauth::metrics::{self, Metrics};
@@ -40,6 +40,8 @@ pub(crate) struct World {
     /// Its section of the settings, where it is not SQLite.
     storage: String,
     stop: watch::Sender<bool>,
+    /// Whether it hears no more of other processes.
+    is_deaf: watch::Sender<bool>,
     folder: TempDir,
 }
 
@@ -61,6 +63,33 @@ impl World {
             false => String::new(),
         };
         Self::on(storage, more).await
+    }
+
+    /// Another process on its database, with its settings.
+    pub(crate) async fn beside(&self) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = (self.storage.clone(), TempDir::new().unwrap());
+        let (config, server) = (Arc::clone(&self.config), Arc::clone(&self.server));
+        Self::start(listener, config, at, Arc::clone(&self.clock), server).await
+    }
+
+    /// The name of its database, where that is one of PostgreSQL.
+    pub(crate) fn database(&self) -> &str {
+        match &self.config.storage.database {
+            Database::Postgres(settings) => &settings.name,
+            Database::Sqlite(_) => panic!("it is none of PostgreSQL"),
+        }
+    }
+
+    /// From now on it hears nothing of other processes.
+    pub(crate) fn turn_deaf(&self) {
+        self.is_deaf.send_replace(true);
+    }
+
+    /// Its process ends.
+    pub(crate) fn end(self) {
+        self.turn_deaf();
+        self.stop.send_replace(true);
     }
 
     async fn on(storage: String, more: &str) -> Self {
@@ -117,11 +146,13 @@ impl World {
             server,
             config,
             stop,
+            is_deaf,
             storage,
             folder,
             ..
         } = self;
         stop.send_replace(true);
+        is_deaf.send_replace(true);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self::start(listener, config, (storage, folder), clock, server).await
     }
@@ -165,6 +196,8 @@ impl World {
             head_timeout: config.limits.request_timeout,
             counts: web.door_counts(),
         };
+        let (is_deaf, deaf) = watch::channel(false);
+        tokio::spawn(Arc::clone(&provider).follow_changes(deaf));
         tokio::spawn(Arc::clone(&provider).deliver_logouts(stopped.clone()));
         tokio::spawn(server::serve(listener, router(web), limits, stopped));
         Self {
@@ -178,6 +211,7 @@ impl World {
             base,
             config,
             stop,
+            is_deaf,
             storage,
             folder,
         }

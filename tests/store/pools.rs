@@ -1,6 +1,9 @@
 //! What PostgreSQL's own store owes: several pools on one database are as one, and the database may go away
 //! and come back.
 
+#[path = "changes.rs"]
+mod changes;
+
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -213,7 +216,7 @@ async fn two_that_open_a_new_database_at_once_make_its_tables_once() {
 async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     let server = Server::shared();
     let settings = server.database().await;
-    let newer = "UPDATE schema_version SET version = 1000";
+    let newer = "UPDATE schema_version SET version = 1000, compatible_since = 1000";
     server.sql(&settings.name, newer).await;
     let error = PostgresStore::open(&settings).await.err().unwrap();
     assert!(

@@ -98,6 +98,13 @@ fn unnamed(failure: &Failure) -> StoreError {
     StoreError::Database(failure.text())
 }
 
+fn stuck(stuck: &Stuck, server: &Server) -> StoreError {
+    match stuck {
+        Stuck::Failed(failure) => unnamed(failure),
+        other => other.named(server),
+    }
+}
+
 impl End for Alone {
     fn name(&self) -> &str {
         &self.name
@@ -106,14 +113,14 @@ impl End for Alone {
     fn versions(&self) -> Result<(i64, i64)> {
         let found = self.runtime.block_on(schema::found(&self.session.client));
         Ok((
-            found.map_err(|stuck| stuck.named(&self.server))?,
+            found.map_err(|why| stuck(&why, &self.server))?,
             schema::known(),
         ))
     }
 
     fn migrate(&mut self) -> Result<()> {
         let migrated = self.runtime.block_on(schema::migrate(&self.session.client));
-        migrated.map_err(|stuck: Stuck| stuck.named(&self.server))
+        migrated.map_err(|why| stuck(&why, &self.server))
     }
 
     fn is_alone(&self) -> Result<bool> {

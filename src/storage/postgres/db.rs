@@ -11,10 +11,11 @@ use tokio::runtime::Runtime;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{RowStream, Statement};
 
+use super::changes;
 use super::failure::Failure;
 use super::session::{Session, in_time};
 use crate::storage::sql::{Column, Db, Read, Row, Value};
-use crate::storage::{Result, StoreError};
+use crate::storage::{Change, Result, StoreError};
 
 /// An operation's transaction, which begins with its first statement.
 pub(super) struct Transaction<'s> {
@@ -24,6 +25,7 @@ pub(super) struct Transaction<'s> {
     begin: Option<&'static str>,
     begun: Cell<bool>,
     failure: RefCell<Option<Failure>>,
+    noted: Cell<bool>,
 }
 
 impl<'s> Transaction<'s> {
@@ -38,7 +40,13 @@ impl<'s> Transaction<'s> {
             begin,
             begun: Cell::new(false),
             failure: RefCell::default(),
+            noted: Cell::default(),
         }
+    }
+
+    /// Whether other processes are to hear of it.
+    pub(super) fn has_noted(&self) -> bool {
+        self.noted.get()
     }
 
     /// The failure of one of its statements. Nothing can come of it after that.
@@ -160,6 +168,13 @@ impl Db for Transaction<'_> {
             let changed = rows.rows_affected().unwrap_or(0);
             Ok(usize::try_from(changed).unwrap_or(usize::MAX))
         })
+    }
+
+    fn note(&self, change: &Change) -> Result<()> {
+        let (kind, key) = changes::written(change);
+        self.noted.set(true);
+        let sql = "INSERT INTO changes (kind, key) VALUES (?, ?)";
+        self.change(sql, &[kind.into(), Value::Blob(key)]).map(drop)
     }
 }
 

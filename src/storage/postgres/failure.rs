@@ -84,6 +84,12 @@ impl Failure {
     }
 }
 
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::of(&error)
+    }
+}
+
 /// An error with its causes. What the server says of values (`DETAIL`) is left out.
 fn text(error: &tokio_postgres::Error) -> String {
     if let Some(said) = error.as_db_error() {

@@ -10,6 +10,7 @@
 //! A connection that is lost is made anew, and what it certainly had not committed is done again. Where it
 //! was lost during a commit nobody knows, and the caller is told that.
 
+mod changes;
 mod copy;
 mod counts;
 mod db;
@@ -21,10 +22,12 @@ mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::changes::{Follower, Noted};
 pub(super) use self::copy::Alone;
 use self::counts::Counts;
 use self::pool::{Kind, Pool};
 use self::session::Server;
+use super::Changes;
 use super::Result;
 use super::sql::{Backend, Db};
 use crate::config::Postgres;
@@ -40,6 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: Pool,
+    server: Arc<Server>,
+    noted: Arc<Noted>,
     counts: Arc<Counts>,
 }
 
@@ -51,13 +56,20 @@ impl PostgresStore {
     /// The server cannot be reached, or lets nobody in: which one, and why. Or see [`StoreError::TooNew`](super::StoreError::TooNew).
     pub async fn open(settings: &Postgres) -> Result<Self> {
         let server = Arc::new(Server::new(settings)?);
-        let counts = Arc::default();
-        let pool = Pool::start(settings.connections, server, &counts).await?;
-        Ok(Self { pool, counts })
+        let (counts, noted) = (Arc::default(), Arc::default());
+        let pool = Pool::start(settings.connections, &server, &noted, &counts).await?;
+        Ok(Self {
+            pool,
+            server,
+            noted,
+            counts,
+        })
     }
 }
 
 impl Backend for PostgresStore {
+    const IS_SHARED: bool = true;
+
     async fn look_up<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -88,6 +100,11 @@ impl Backend for PostgresStore {
         F: Fn(&dyn Db) -> Result<T> + Send + 'static,
     {
         self.pool.run(Kind::WriteOwn, work).await
+    }
+
+    fn follow(&self) -> Option<Box<dyn Changes>> {
+        let (server, noted) = (Arc::clone(&self.server), Arc::clone(&self.noted));
+        Some(Box::new(Follower::new(server, noted)))
     }
 
     async fn shut(&self) {

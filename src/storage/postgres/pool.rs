@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 use tokio::time::sleep;
 
+use super::changes::Noted;
 use super::counts::Counts;
 use super::db::Transaction;
 use super::failure::Failure;
@@ -125,7 +126,8 @@ impl Pool {
     /// done.
     pub(super) async fn start(
         connections: usize,
-        server: Arc<Server>,
+        server: &Arc<Server>,
+        noted: &Arc<Noted>,
         counts: &Arc<Counts>,
     ) -> Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
@@ -140,7 +142,8 @@ impl Pool {
             let mut thread = Thread {
                 runtime: runtime()?,
                 session: None,
-                server: Arc::clone(&server),
+                server: Arc::clone(server),
+                noted: Arc::clone(noted),
                 counts: Arc::clone(counts),
             };
             let (waiting, ready) = (Arc::clone(&waiting), ready.take());
@@ -222,6 +225,7 @@ struct Thread {
     runtime: Runtime,
     session: Option<Session>,
     server: Arc<Server>,
+    noted: Arc<Noted>,
     counts: Arc<Counts>,
 }
 
@@ -317,7 +321,14 @@ impl Thread {
         let transaction = Transaction::new(&self.runtime, session, job.kind().begin());
         let is_good = job.run(&transaction);
         let failure = match transaction.failure() {
-            None if is_good => return transaction.commit(),
+            None if is_good => {
+                let committed = transaction.commit();
+                // Also where nobody knows whether it is.
+                if transaction.has_noted() {
+                    self.noted.tell();
+                }
+                return committed;
+            }
             failure => failure,
         };
         if !transaction.undo() {

@@ -8,9 +8,31 @@ use super::session::Server;
 use crate::storage::StoreError;
 use crate::storage::copy::UNFINISHED;
 
-/// Each brings the schema to its version, from the one before it. Never change one that was released; add
-/// another, that lets the release before it go on working beside it.
-const MIGRATIONS: [(i64, &str); 2] = [(7, FIRST), (8, LOGOUTS)];
+/// One that brings the schema to its version, from the one before it.
+struct Migration {
+    version: i64,
+    /// The oldest version of which a program still works with this one's tables.
+    compatible_since: i64,
+    sql: &'static str,
+}
+
+const fn migration(version: i64, compatible_since: i64, sql: &'static str) -> Migration {
+    Migration {
+        version,
+        compatible_since,
+        sql,
+    }
+}
+
+/// Never change one that was released; add another, that lets the release before it go on working beside it:
+/// processes are replaced one at a time. What it must not do is to take away or rename what that release
+/// reads or writes, or to demand what it does not write. That comes a release later, and raises
+/// `compatible_since`.
+const MIGRATIONS: [Migration; 3] = [
+    migration(7, 7, FIRST),
+    migration(8, 8, LOGOUTS),
+    migration(9, 9, CHANGES),
+];
 
 /// Whoever holds this lock brings the schema up to date. The number is ours: "xmpp-oau".
 const LOCK: i64 = 0x786d_7070_2d6f_6175;
@@ -196,6 +218,18 @@ CREATE TABLE checks (done BIGINT NOT NULL);
 INSERT INTO checks VALUES (0);
 "#;
 
+/// See `changes.rs`. A program of an older version tells nobody of what it ends.
+const CHANGES: &str = r#"
+CREATE UNLOGGED TABLE changes (
+    xid XID8 NOT NULL DEFAULT pg_current_xact_id(),
+    at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    kind TEXT COLLATE "C" NOT NULL,
+    key BYTEA
+);
+CREATE INDEX changes_by_xid ON changes (xid);
+CREATE INDEX changes_by_age ON changes (at);
+"#;
+
 const LOGOUTS: &str = r#"
 CREATE TABLE sign_ins (
     grant_id TEXT COLLATE "C" PRIMARY KEY,
@@ -251,13 +285,13 @@ impl From<tokio_postgres::Error> for Stuck {
 
 /// The version that this program brings a schema to.
 pub(super) fn known() -> i64 {
-    MIGRATIONS.last().map_or(0, |(version, _)| *version)
+    MIGRATIONS.last().map_or(0, |last| last.version)
 }
 
 /// The version of what is there; 0 where there is nothing.
 pub(super) async fn found(client: &Client) -> Result<i64, Stuck> {
     match is_there(client, "schema_version").await? {
-        true => version(client).await,
+        true => Ok(versions(client).await?.0),
         false => Ok(0),
     }
 }
@@ -276,7 +310,7 @@ pub(super) async fn refuse_unfinished(client: &Client) -> Result<(), Stuck> {
 pub(super) async fn migrate(client: &Client) -> Result<(), Stuck> {
     let known = known();
     // What is there needs nobody to wait.
-    if is_there(client, "schema_version").await? && version(client).await? == known {
+    if is_there(client, "schema_version").await? && is_good_for(known, client).await? {
         return Ok(());
     }
     // Another process may take long with old tables; indices of big ones take long, too.
@@ -293,16 +327,24 @@ pub(super) async fn migrate(client: &Client) -> Result<(), Stuck> {
         client.batch_execute(&lock).await?;
     }
     let sql = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL);
+         ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS compatible_since BIGINT;
          INSERT INTO schema_version SELECT 0 WHERE NOT EXISTS (SELECT FROM schema_version);";
     client.batch_execute(sql).await?;
-    let found = version(client).await?;
+    // Another process may have been faster.
+    if is_good_for(known, client).await? {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(());
+    }
+    let (found, _) = versions(client).await?;
     if found > known {
         client.batch_execute("ROLLBACK").await?;
         return Err(Stuck::TooNew { found, known });
     }
-    for (version, migration) in MIGRATIONS.iter().filter(|(version, _)| *version > found) {
-        client.batch_execute(migration).await?;
-        let sql = format!("UPDATE schema_version SET version = {version}");
+    for migration in MIGRATIONS.iter().filter(|one| one.version > found) {
+        let (version, since) = (migration.version, migration.compatible_since);
+        client.batch_execute(migration.sql).await?;
+        let sql =
+            format!("UPDATE schema_version SET version = {version}, compatible_since = {since}");
         client.batch_execute(&sql).await?;
         tracing::info!(version, "the database's schema was brought up to date");
     }
@@ -319,11 +361,31 @@ async fn is_there(client: &Client, table: &str) -> Result<bool, Stuck> {
     Ok(answer(client, &there).await?.as_deref() == Some("t"))
 }
 
-async fn version(client: &Client) -> Result<i64, Stuck> {
-    let version = answer(client, "SELECT version FROM schema_version").await?;
-    Ok(version
-        .and_then(|version| version.parse().ok())
-        .unwrap_or(0))
+/// Whether a program that knows versions up to `known` works with what is there: with its own, and with newer
+/// ones that say so. It goes on while a newer one has brought the schema up to date, and may start, too.
+async fn is_good_for(known: i64, client: &Client) -> Result<bool, Stuck> {
+    let (found, compatible_since) = versions(client).await?;
+    if found > known && compatible_since <= known {
+        tracing::info!(
+            found,
+            known,
+            "the database is of a newer version, which lets this one work"
+        );
+        return Ok(true);
+    }
+    Ok(found == known)
+}
+
+/// The version of what is there, and the oldest whose programs work with it.
+async fn versions(client: &Client) -> Result<(i64, i64), Stuck> {
+    let number = async |name: &str| {
+        // Whole rows: a database of an older version has no such column.
+        let sql = format!("SELECT to_jsonb(v)->>'{name}' FROM schema_version v");
+        let text = answer(client, &sql).await?;
+        Ok::<_, Stuck>(text.and_then(|text| text.parse().ok()))
+    };
+    let found = number("version").await?.unwrap_or(0);
+    Ok((found, number("compatible_since").await?.unwrap_or(found)))
 }
 
 /// The first column of a query's first row, as a text.

@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::db;
@@ -91,6 +94,33 @@ impl Server {
         })
     }
 
+    /// Logs in. Notifications that come over the connection are passed on to `told`.
+    pub(super) async fn connect(&self, told: &Arc<Notify>) -> std::result::Result<Client, Failure> {
+        let connected = async {
+            let client = match &self.tls {
+                Some(MakeRustls(tls)) => {
+                    let (client, connection) = self.config.connect(tls.clone()).await?;
+                    carry_on(connection, Arc::clone(told));
+                    client
+                }
+                None => {
+                    let (client, connection) = self.config.connect(NoTls).await?;
+                    carry_on(connection, Arc::clone(told));
+                    client
+                }
+            };
+            client.batch_execute(SETTINGS).await?;
+            Ok(client)
+        };
+        // each host has its own time, and there may be several
+        let limit = CONNECT * (self.config.get_hosts().len() as u32 + 1);
+        match timeout(limit, connected).await {
+            Ok(Ok(client)) => Ok(client),
+            Ok(Err(error)) => Err(Failure::of(&error)),
+            Err(_) => Err(Failure::timed_out()),
+        }
+    }
+
     /// An error that says which database it is about.
     pub(super) fn failed(&self, failure: &Failure) -> StoreError {
         StoreError::Database(format!("{}: {}", self.name, failure.text()))
@@ -106,32 +136,10 @@ pub(super) struct Session {
 impl Session {
     /// Logs in.
     pub(super) async fn open(server: &Server) -> std::result::Result<Self, Failure> {
-        let connected = async {
-            let client = match &server.tls {
-                Some(MakeRustls(tls)) => {
-                    let (client, connection) = server.config.connect(tls.clone()).await?;
-                    carry_on(connection);
-                    client
-                }
-                None => {
-                    let (client, connection) = server.config.connect(NoTls).await?;
-                    carry_on(connection);
-                    client
-                }
-            };
-            client.batch_execute(SETTINGS).await?;
-            Ok(client)
-        };
-        // each host has its own time, and there may be several
-        let limit = CONNECT * (server.config.get_hosts().len() as u32 + 1);
-        match timeout(limit, connected).await {
-            Ok(Ok(client)) => Ok(Self {
-                client,
-                statements: RefCell::default(),
-            }),
-            Ok(Err(error)) => Err(Failure::of(&error)),
-            Err(_) => Err(Failure::timed_out()),
-        }
+        Ok(Self {
+            client: server.connect(&Arc::default()).await?,
+            statements: RefCell::default(),
+        })
     }
 
     /// The statement of this text, if it has been prepared.
@@ -168,15 +176,25 @@ pub(super) async fn in_time<T>(
     }
 }
 
-fn carry_on<F>(connection: F)
+fn carry_on<S, T>(mut connection: Connection<S, T>, told: Arc<Notify>)
 where
-    F: Future<Output = std::result::Result<(), tokio_postgres::Error>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    tokio::spawn(async {
-        // Whoever uses it next hears of it; what it was is for the log.
-        if let Err(error) = connection.await {
-            tracing::warn!(error = %Failure::of(&error).text(), "a connection to the database ended");
+    tokio::spawn(async move {
+        // Whoever uses it next hears of its end; what it was is for the log.
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                Ok(AsyncMessage::Notification(_)) => told.notify_one(),
+                Ok(_) => {}
+                Err(error) => {
+                    let error = Failure::of(&error).text();
+                    tracing::warn!(error, "a connection to the database ended");
+                    break;
+                }
+            }
         }
+        told.notify_one();
     });
 }
 

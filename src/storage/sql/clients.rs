@@ -3,7 +3,7 @@
 use super::{Db, Row, grants, params, rows};
 use crate::clock::Timestamp;
 use crate::model::{Client, ClientId, ClientOrigin, EndReason};
-use crate::storage::{Ended, Result, StoreError, StoredClient};
+use crate::storage::{Change, Ended, Result, StoreError, StoredClient};
 
 pub(super) fn find(db: &dyn Db, id: &ClientId) -> Result<Option<StoredClient>> {
     rows::find(
@@ -30,7 +30,8 @@ pub(super) fn put(db: &dyn Db, client: &Client) -> Result<()> {
              purge_at = excluded.purge_at, origin = excluded.origin
          WHERE clients.metadata IS NOT NULL",
         client,
-    )
+    )?;
+    db.note(&Change::Client(client.id.clone()))
 }
 
 pub(super) fn take_over(db: &dyn Db, client: &Client) -> Result<()> {
@@ -40,7 +41,8 @@ pub(super) fn take_over(db: &dyn Db, client: &Client) -> Result<()> {
              origin = ?5, unused = 0
          WHERE client_id = ?1",
         client,
-    )
+    )?;
+    db.note(&Change::Client(client.id.clone()))
 }
 
 /// The client's row, made from `client` if there is none; `None` if it was removed. A row that is there
@@ -131,6 +133,7 @@ pub(super) fn remove(
              purge_at = NULL",
         params![id.as_str(), expires_at.map(Timestamp::as_unix)],
     )?;
+    db.note(&Change::Client(id.clone()))?;
     grants::end_client(db, id, reason, now)
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::model::{Client, ClientId, EndReason, Generation, Grant, GrantId, Pair, ScopeSet};
 use crate::secrets::TokenHash;
-use crate::storage::{Ended, GrantFilter, Holder, Result, StoreError};
+use crate::storage::{Change, Ended, GrantFilter, Holder, Result, StoreError};
 
 /// A live grant, as far as its end and its tokens need it.
 pub(super) struct Live {
@@ -262,7 +262,10 @@ pub(super) fn end_all(
              WHERE no = ?1",
             params![grant.no, now.as_unix(), reason.as_str()],
         )?;
-        ended.access_tokens.extend(grant.access);
+        if let Some(access) = grant.access {
+            db.note(&Change::Token(access))?;
+            ended.access_tokens.push(access);
+        }
         tokens::delete_refresh(db, grant.no)?;
         // Without an XMPP scope it can have opened no session.
         if grant.scopes.allows_xmpp() {

@@ -3,7 +3,7 @@
 
 use super::{Db, params, rows};
 use crate::clock::Timestamp;
-use crate::storage::{Result, StoreError, StoredKey};
+use crate::storage::{Change, Result, StoreError, StoredKey};
 
 pub(super) fn list(db: &dyn Db) -> Result<Vec<StoredKey>> {
     rows::list(
@@ -40,12 +40,34 @@ pub(super) fn add(db: &dyn Db, key: &StoredKey, now: Timestamp) -> Result<()> {
             key.created_at.as_unix(),
             key.retired_at.map(Timestamp::as_unix)
         ],
-    )
-    .map(drop)
+    )?;
+    db.note(&Change::Keys)
+}
+
+pub(super) fn replace(
+    db: &dyn Db,
+    key: &StoredKey,
+    in_place_of: Option<&str>,
+    now: Timestamp,
+) -> Result<bool> {
+    // As who signs chooses: the newest.
+    let in_use = rows::find(
+        db,
+        "SELECT kid FROM signing_keys WHERE algorithm = ? AND retired_at IS NULL
+         ORDER BY created_at DESC, kid DESC LIMIT 1",
+        params![&key.algorithm],
+        |row| row.get::<String>(0),
+    )?;
+    if in_use.as_deref() != in_place_of {
+        return Ok(false);
+    }
+    add(db, key, now)?;
+    Ok(true)
 }
 
 pub(super) fn remove(db: &dyn Db, kid: &str) -> Result<()> {
-    rows::change(db, "DELETE FROM signing_keys WHERE kid = ?", params![kid]).map(drop)
+    rows::change(db, "DELETE FROM signing_keys WHERE kid = ?", params![kid])?;
+    db.note(&Change::Keys)
 }
 
 pub(super) fn secret(db: &dyn Db, name: &str, fresh: &[u8; 32]) -> Result<[u8; 32]> {

@@ -29,11 +29,14 @@ pub(super) use self::grants::list_sql;
 use std::borrow::Cow;
 use std::future::Future;
 
-use super::{Result, StoreError};
+use super::{Change, Changes, Result, StoreError};
 use crate::metrics::Metrics;
 
 /// A database, and how operations get to it.
 pub(crate) trait Backend: Send + Sync + 'static {
+    /// Whether several processes may use the database.
+    const IS_SHARED: bool = false;
+
     /// Carries out an operation that looks up with one statement.
     fn look_up<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
     where
@@ -60,6 +63,11 @@ pub(crate) trait Backend: Send + Sync + 'static {
         T: Send + 'static,
         F: Fn(&dyn Db) -> Result<T> + Send + 'static;
 
+    /// See [`Store::changes`](super::Store::changes).
+    fn follow(&self) -> Option<Box<dyn Changes>> {
+        None
+    }
+
     /// See [`Store::close`](super::Store::close).
     fn shut(&self) -> impl Future<Output = ()> + Send;
 
@@ -77,6 +85,11 @@ pub(crate) trait Db {
 
     /// Runs a statement that changes rows; answers how many.
     fn change(&self, sql: &str, params: &[Value<'_>]) -> Result<usize>;
+
+    /// Lets other processes know of what the transaction does, where there may be others.
+    fn note(&self, _change: &Change) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What is done with a row.

@@ -17,8 +17,8 @@ use crate::model::{
 };
 use crate::secrets::TokenHash;
 use crate::storage::{
-    DeviceAnswered, DeviceSaved, Ended, GrantFilter, Holder, Redeemed, Result, Rotation, Store,
-    StoreError, StoredClient, StoredKey,
+    Change, Changes, DeviceAnswered, DeviceSaved, Ended, GrantFilter, Holder, Redeemed, Result,
+    Rotation, Store, StoreError, StoredClient, StoredKey,
 };
 
 #[async_trait]
@@ -398,6 +398,17 @@ impl<B: Backend> Store for B {
         self.write(move |db| keys::add(db, &key, now)).await
     }
 
+    async fn replace_signing_key(
+        &self,
+        key: &StoredKey,
+        in_place_of: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (key, in_place_of) = (key.clone(), in_place_of.map(ToOwned::to_owned));
+        self.write(move |db| keys::replace(db, &key, in_place_of.as_deref(), now))
+            .await
+    }
+
     async fn remove_signing_key(&self, kid: &str) -> Result<()> {
         let kid = kid.to_owned();
         self.write(move |db| keys::remove(db, &kid)).await
@@ -406,6 +417,18 @@ impl<B: Backend> Store for B {
     async fn secret(&self, name: &str, fresh: &[u8; 32]) -> Result<[u8; 32]> {
         let (name, fresh) = (name.to_owned(), *fresh);
         self.write(move |db| keys::secret(db, &name, &fresh)).await
+    }
+
+    fn changes(&self) -> Option<Box<dyn Changes>> {
+        self.follow()
+    }
+
+    async fn announce(&self, account: &BareJid) -> Result<()> {
+        if !B::IS_SHARED {
+            return Ok(());
+        }
+        let change = Change::Account(account.clone());
+        self.write_own(move |db| db.note(&change)).await
     }
 
     async fn purge(&self, now: Timestamp, ended_before: Timestamp, limit: usize) -> Result<usize> {

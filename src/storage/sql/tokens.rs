@@ -8,7 +8,7 @@ use super::{Db, grants, params, rows};
 use crate::clock::Timestamp;
 use crate::model::{AccessToken, EndReason, Pair, RefreshToken, ScopeSet, Thumbprint};
 use crate::secrets::TokenHash;
-use crate::storage::{LOST_ANSWER_WINDOW, Result, Rotation, SPENT_TOKEN_KEPT};
+use crate::storage::{Change, LOST_ANSWER_WINDOW, Result, Rotation, SPENT_TOKEN_KEPT};
 
 pub(super) fn find_access(db: &dyn Db, hash: &TokenHash) -> Result<Option<AccessToken>> {
     const AT: usize = rows::GRANT_COLUMNS;
@@ -166,7 +166,10 @@ pub(super) fn rotate(
     };
     spend(db, &takes_the_place_of, now)?;
     put_pair(db, shown.grant.no, &shown.grant.scopes, pair, Some(hash))?;
-    let superseded = shown.grant.access.into_iter().collect();
+    let superseded: Vec<_> = shown.grant.access.into_iter().collect();
+    for access in &superseded {
+        db.note(&Change::Token(*access))?;
+    }
     Ok(Rotation::Rotated { superseded })
 }
 
