@@ -10,7 +10,7 @@ use super::operations::Failed;
 use super::output;
 use crate::config::{Config, Database, Postgres, database_url};
 use crate::secrets::Secret;
-use crate::storage::copy::{Copied, Progress, Step, copy};
+use crate::storage::copy::{Copied, Progress, Step, copy, is_same};
 use crate::storage::sqlite::SqliteStore;
 
 /// How often a table's progress is told, at most.
@@ -87,7 +87,7 @@ async fn copy_all(config: &Config, arguments: Copy) -> Result<(), Failed> {
         arguments.to_password_file.as_deref(),
     )?;
     // held until the end
-    let _nobody = match from == *configured || to == *configured {
+    let _nobody = match is_same(&from, configured) || is_same(&to, configured) {
         true => match reach(config).await? {
             Reached::Serve(_) => return Err("`serve` runs: stop it first".to_owned()),
             nobody => Some(nobody),

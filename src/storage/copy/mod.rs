@@ -186,8 +186,8 @@ pub fn copy(from: &Database, to: &Database, report: &mut dyn FnMut(Progress)) ->
     }
 }
 
-/// Of SQLite also where a file has two names.
-fn is_same(from: &Database, to: &Database) -> bool {
+/// Whether two names are of one database: of SQLite, also where a file has two.
+pub fn is_same(from: &Database, to: &Database) -> bool {
     match (from, to) {
         (Database::Sqlite(from), Database::Sqlite(to)) => {
             from == to
