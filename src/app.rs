@@ -184,8 +184,10 @@ impl App {
             counts: DoorCounts::default(),
             ..limits.clone()
         };
-        // The link goes down last: requests under way may still need to ask.
+        // The link goes down last, and what other processes change is heard as long: requests under way may
+        // still need to ask.
         let (unlink, unlinked) = watch::channel(false);
+        let hearing = tokio::spawn(Arc::clone(&self.provider).follow_changes(unlinked.clone()));
         let link = tokio::spawn(
             Arc::clone(&self.server).run(Arc::clone(&self.provider), turned(unlinked)),
         );
@@ -212,7 +214,6 @@ impl App {
                 stop.clone(),
             ));
         }
-        doors.spawn(Arc::clone(&self.provider).follow_changes(stop.clone()));
         doors.spawn(Arc::clone(&self.provider).deliver_logouts(stop.clone()));
         doors.spawn(keep_keys(Arc::clone(&self.keys), stop.clone()));
         doors.spawn(clean_up(
@@ -226,8 +227,10 @@ impl App {
         self.started.notify_one();
         while doors.join_next().await.is_some() {}
         unlink.send_replace(true);
-        if let Err(error) = link.await {
-            tracing::error!(%error, "the link did not end well");
+        for (what, task) in [("the link", link), ("the hearing of changes", hearing)] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "{what} did not end well");
+            }
         }
         self.store.close().await;
         tracing::info!("stopped");
