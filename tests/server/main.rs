@@ -16,7 +16,7 @@ mod answers;
 mod accounts;
 mod backup;
 mod check;
-#[allow(dead_code, reason = "the storms use the rest of it")]
+#[expect(dead_code, reason = "the storms use the rest of it")]
 mod cluster;
 mod control;
 mod demo;
