@@ -18,9 +18,11 @@ mod keys;
 mod logouts;
 mod notices;
 mod purge;
+mod pushes;
 mod rows;
 mod sessions;
 mod store;
+mod tally;
 mod tokens;
 
 #[cfg(test)]
@@ -29,7 +31,7 @@ pub(super) use self::grants::list_sql;
 use std::borrow::Cow;
 use std::future::Future;
 
-use super::{Change, Changes, Result, StoreError};
+use super::{Change, Changes, Result, StoreError, Tally};
 use crate::metrics::Metrics;
 
 /// A database, and how operations get to it.
@@ -62,6 +64,18 @@ pub(crate) trait Backend: Send + Sync + 'static {
     where
         T: Send + 'static,
         F: Fn(&dyn Db) -> Result<T> + Send + 'static;
+
+    /// Carries out one that writes by a single statement, and needs no more than that to be whole. Where the
+    /// connection breaks meanwhile, it may be done twice.
+    fn once<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static;
+
+    /// See [`Store::tally`](super::Store::tally).
+    fn shared_tally(&self) -> Option<&dyn Tally> {
+        None
+    }
 
     /// See [`Store::changes`](super::Store::changes).
     fn follow(&self) -> Option<Box<dyn Changes>> {
