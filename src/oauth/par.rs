@@ -163,7 +163,10 @@ impl Provider {
         let kib = u32::try_from(request.len().div_ceil(1024)).unwrap_or(u32::MAX);
         let of_all = self.pushes.kib_of_all.take_many(&"all", kib, now);
         of_all.await.map_err(|held| match held {
-            Held::TooMany(_) => full("very many pushed requests are open; try again in a minute"),
+            Held::TooMany(wait) => OauthError {
+                retry_after: Some(wait.as_secs().max(1)),
+                ..full("very many requests are pushed just now; try again in a moment")
+            },
             Held::Unavailable(error) => error.into(),
         })?;
         let pushed = PushedRequest {
@@ -370,6 +373,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_waits_for_browsers_is_bounded_and_an_address_takes_a_fifth_of_it() {
+        let while_good =
+            |each: Duration| u32::try_from(PUSHED_FOR.as_millis() / each.as_millis()).unwrap();
+        let all = KIB_IN_A_ROW + while_good(KIB_EACH);
+        assert!(all <= 64 * 1024, "{all} KiB");
+        let of_address = PUSHES_IN_A_ROW + while_good(PUSH_EACH);
+        let longest = u32::try_from(LONGEST.div_ceil(1024)).unwrap();
+        assert!(of_address * longest <= KIB_IN_A_ROW / 5);
+    }
 
     #[test]
     fn several_resources_are_an_array_in_a_request_object() {

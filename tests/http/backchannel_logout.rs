@@ -172,6 +172,27 @@ async fn a_client_is_told_that_its_person_has_logged_out() {
 }
 
 #[tokio::test]
+async fn of_several_processes_the_one_that_leads_tells_clients() {
+    let website = Website::new().await;
+    let settings = Website::trusted(&[&website], ALLOWED);
+    let one = World::on_postgres_with(&settings).await;
+    wait::until("one leads", Duration::from_secs(20), async || {
+        one.provider.leads().then_some(())
+    })
+    .await;
+    let other = one.beside().await;
+    let app = client(&other, &website, json!({})).await;
+    for _ in 0..3 {
+        let mut browser = Http::new();
+        sign_in(&other, &mut browser, &app).await;
+        press_log_out(&other, &mut browser).await;
+    }
+    came_to(&one, "delivered", 3).await;
+    assert_eq!(website.times_asked(), 3);
+    assert_eq!(counted(&other, "delivered"), 0);
+}
+
+#[tokio::test]
 async fn a_logout_token_is_signed_as_the_clients_id_tokens_are() {
     let website = Website::new().await;
     let world = website
