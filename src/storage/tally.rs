@@ -38,7 +38,7 @@ pub trait Tally: Send + Sync {
     /// Remembers until then that something was shown. `false` if it had been, and was not forgotten yet.
     async fn show_once(&self, what: TokenHash, until: Timestamp, now: Timestamp) -> Result<bool>;
 
-    /// Forgets up to `limit` tries that are back, and as many shown things that may be forgotten. Answers how
-    /// many rows went.
+    /// Forgets up to `limit` shown things that may be forgotten, and a small multiple of that of tries that are
+    /// back. Answers how many rows went.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize>;
 }
