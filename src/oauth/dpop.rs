@@ -147,9 +147,9 @@ impl Provider {
         }
     }
 
-    /// One for what a token opens is good once at each process. §11.1 leaves that to whoever has to be fast:
-    /// it is good for this token, at this address, for minutes, and what it is shown for again is an answer
-    /// that whoever has both has seen. To ask the database each time would cost more than all else here.
+    /// One for what a token opens is good once at each process. §11.1 leaves room for that where several
+    /// servers answer: it opens one endpoint with one access token, for minutes, and gives no other. To
+    /// remember it together would be a write to the disk for each question, which asks for no disk else.
     fn spend_proof_here(&self, proved: &Proved) -> Result<(), OauthError> {
         let Proved { jkt, jti, until } = proved;
         let seen = &self.seen_proofs;
