@@ -13,8 +13,9 @@ use crate::client_keys::ClientKey;
 use crate::devices::{self, UNKNOWN, type_code};
 use crate::login::{WRONG, try_from};
 use crate::postgres::Server;
+use crate::website::Website;
 use crate::world::{ALICE, PASSWORD, World};
-use crate::{dpop, private_key_jwt, pushed, wait};
+use crate::{backchannel_logout, dpop, private_key_jwt, pushed, wait};
 
 /// Two processes.
 async fn two() -> [World; 2] {
@@ -284,14 +285,36 @@ async fn registrations_from_an_address_count_together() {
     assert_error(&answer, 500, "server_error");
 }
 
-#[tokio::test]
-async fn of_several_processes_the_one_that_leads_cleans_up() {
-    let one = World::on_postgres().await;
+/// Two, of which the first leads.
+async fn leader_and_other(settings: &str) -> [World; 2] {
+    let one = World::on_postgres_with(settings).await;
     wait::until("one leads", Duration::from_secs(20), async || {
         one.provider.leads().then_some(())
     })
     .await;
     let other = one.beside().await;
+    [one, other]
+}
+
+#[tokio::test]
+async fn of_several_processes_the_one_that_leads_tells_clients_of_logouts() {
+    let website = Website::new().await;
+    let settings = Website::trusted(&[&website], backchannel_logout::ALLOWED);
+    let [one, other] = leader_and_other(&settings).await;
+    let app = backchannel_logout::client(&other, &website, json!({})).await;
+    for _ in 0..3 {
+        let mut browser = Http::new();
+        backchannel_logout::sign_in(&other, &mut browser, &app).await;
+        backchannel_logout::press_log_out(&other, &mut browser).await;
+    }
+    backchannel_logout::came_to(&one, "delivered", 3).await;
+    assert_eq!(website.times_asked(), 3);
+    assert_eq!(backchannel_logout::counted(&other, "delivered"), 0);
+}
+
+#[tokio::test]
+async fn of_several_processes_the_one_that_leads_cleans_up() {
+    let [one, other] = leader_and_other("").await;
     let app = one.register(json!({})).await;
     pushed::pushed(&other, &app).await;
     // the tries that this was are back, too
