@@ -118,7 +118,7 @@ fn is_the_question(page: &Answer) -> bool {
     page.text().contains(r#"name="ticket""#)
 }
 
-const UNKNOWN: &str = "No device waits with this code";
+pub(crate) const UNKNOWN: &str = "No device waits with this code";
 
 #[tokio::test]
 async fn a_device_asks_a_person_allows_and_the_device_gets_tokens() {

@@ -18,9 +18,11 @@ mod keys;
 mod logouts;
 mod notices;
 mod purge;
+mod pushes;
 mod rows;
 mod sessions;
 mod store;
+mod tally;
 mod tokens;
 
 #[cfg(test)]
@@ -30,7 +32,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 
-use super::{Change, Changes, Result, StoreError};
+use super::{Change, Changes, Result, StoreError, Tally};
 use crate::metrics::Metrics;
 
 /// A database, and how operations get to it.
@@ -63,6 +65,18 @@ pub(crate) trait Backend: Send + Sync + 'static {
     where
         T: Send + 'static,
         F: Fn(&dyn Db) -> Result<T> + Send + 'static;
+
+    /// Carries out one that writes by a single statement, and needs no more than that to be whole. Where the
+    /// connection breaks meanwhile, it may be done twice.
+    fn once<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static;
+
+    /// See [`Store::tally`](super::Store::tally).
+    fn shared_tally(&self) -> Option<&dyn Tally> {
+        None
+    }
 
     /// See [`Store::changes`](super::Store::changes).
     fn follow(&self) -> Option<Box<dyn Changes>> {
