@@ -127,6 +127,19 @@ impl<K: Clone + Eq + Hash + Ord> Brake<K> {
         }
     }
 
+    /// Forgets a key of which more is held than a burst, which says that the clock was set back: for a caller
+    /// who has the same count elsewhere.
+    pub fn forget_if_set_back(&self, key: &K, now: Timestamp) {
+        let now = millis(now);
+        let mut keys = self.keys();
+        if keys
+            .get(key)
+            .is_some_and(|back_at| back_at > now.saturating_add(self.all_back))
+        {
+            keys.set(key, now, now);
+        }
+    }
+
     /// How many keys are remembered.
     pub fn remembered(&self) -> usize {
         self.keys().back_at.len()
@@ -369,6 +382,18 @@ mod tests {
         for _ in 0..3 {
             brake.take(&"a", NOW + 40 * SECOND).unwrap();
         }
+    }
+
+    #[test]
+    fn only_what_a_clock_that_was_set_back_makes_too_long_is_forgotten() {
+        let brake = brake();
+        for _ in 0..3 {
+            brake.take(&"a", NOW + SECOND).unwrap();
+        }
+        brake.forget_if_set_back(&"a", NOW + SECOND);
+        brake.take(&"a", NOW + SECOND).unwrap_err();
+        brake.forget_if_set_back(&"a", NOW);
+        brake.take(&"a", NOW).unwrap();
     }
 
     #[test]

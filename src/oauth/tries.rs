@@ -80,9 +80,14 @@ impl<K: Clone + Eq + Hash + Ord + fmt::Display> SharedBrake<K> {
 
     /// Takes as many at once, or none.
     pub(super) async fn take_many(&self, key: &K, tries: u32, now: Timestamp) -> Result<(), Held> {
+        let tally = self.together.store.tally();
+        if tally.is_some() {
+            // The database holds it as well, and lets go of it for all processes at once.
+            self.memory.forget_if_set_back(key, now);
+        }
         let taken = self.memory.take_many(key, tries, now);
         taken.map_err(|wait| self.too_many(wait))?;
-        let Some(tally) = self.together.store.tally() else {
+        let Some(tally) = tally else {
             return Ok(());
         };
         let held = match tally.take_try(self.tries(key, tries), now).await {
@@ -103,7 +108,7 @@ impl<K: Clone + Eq + Hash + Ord + fmt::Display> SharedBrake<K> {
     pub(super) async fn give_back_many(&self, key: &K, tries: u32, now: Timestamp) {
         self.memory.give_back_many(key, tries, now);
         if let Some(tally) = self.together.store.tally()
-            && let Err(error) = tally.give_try_back(self.tries(key, tries)).await
+            && let Err(error) = tally.give_try_back(self.tries(key, tries), now).await
         {
             // it comes back by itself
             tracing::warn!(%error, brake = self.name, "a try could not be given back");

@@ -33,7 +33,7 @@ pub trait Tally: Send + Sync {
     -> Result<std::result::Result<(), Duration>>;
 
     /// Gives a try back that was taken.
-    async fn give_try_back(&self, one: Try) -> Result<()>;
+    async fn give_try_back(&self, one: Try, now: Timestamp) -> Result<()>;
 
     /// Remembers until then that something was shown. `false` if it had been, and was not forgotten yet.
     async fn show_once(&self, what: TokenHash, until: Timestamp, now: Timestamp) -> Result<bool>;

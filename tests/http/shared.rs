@@ -156,6 +156,27 @@ async fn wrong_passwords_for_an_account_count_together_and_a_restart_forgets_non
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_holds_nobody_at_any_process_for_longer_than_a_burst_takes() {
+    let [one, other] = two().await;
+    let app = one.register(json!({})).await;
+    one.wait(9999);
+    for no in 0..5 {
+        let world = if no < 3 { &one } else { &other };
+        try_from(world, &app, &format!("203.0.113.{no}"), ALICE, "wrong").await;
+    }
+    let set_back = one.provider.now() - Duration::from_secs(9999);
+    one.clock.set(set_back);
+    for world in [&one, &other] {
+        let answer = try_from(world, &app, "203.0.113.9", ALICE, PASSWORD).await;
+        assert_eq!(answer.status, 429, "a jump must not free a guesser either");
+        assert_eq!(answer.header("retry-after"), Some("30"));
+    }
+    one.wait(30);
+    let answer = try_from(&other, &app, "203.0.113.9", ALICE, PASSWORD).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+}
+
+#[tokio::test]
 async fn wrong_passwords_from_an_address_count_together() {
     let both = two().await;
     let app = both[0].register(json!({})).await;

@@ -74,7 +74,7 @@ fn processes_count_together_as_one_counts_in_its_memory() {
                 }
                 Step::GiveBack => {
                     let tally = stores[at].tally().unwrap();
-                    runtime.block_on(tally.give_try_back(one)).unwrap();
+                    runtime.block_on(tally.give_try_back(one, now)).unwrap();
                     brake.give_back(&(), now);
                 }
                 Step::Wait(seconds) => now = now + Duration::from_secs(seconds),
@@ -117,6 +117,23 @@ async fn a_clock_that_was_set_back_holds_nobody_for_longer_than_a_burst() {
     for _ in 0..3 {
         take(&store, one, NOW + 40 * SECOND).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_set_back_holds_nobody_who_has_his_tries_back() {
+    let [store, _] = two().await;
+    let (one, ahead) = (tries("a"), NOW + 9999 * SECOND);
+    for _ in 0..2 {
+        take(&store, one, ahead).await.unwrap();
+    }
+    for _ in 0..2 {
+        let tally = store.tally().unwrap();
+        tally.give_try_back(one, ahead).await.unwrap();
+    }
+    for _ in 0..3 {
+        take(&store, one, NOW).await.unwrap();
+    }
+    take(&store, one, NOW).await.unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread")]

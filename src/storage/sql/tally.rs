@@ -23,7 +23,10 @@ const TAKE: &str = "
             ELSE least(t.back_at, ?3 + ?5) END
     RETURNING taken, back_at";
 
-const GIVE_BACK: &str = "UPDATE tries SET back_at = back_at - ?3 WHERE brake = ?1 AND key = ?2";
+/// Where all are back, nothing is left that a clock which is set back could make something of.
+const GIVE_BACK: &str = "
+    UPDATE tries SET back_at = CASE WHEN back_at - ?4 > ?3 THEN back_at - ?4 ELSE 0 END
+    WHERE brake = ?1 AND key = ?2";
 
 /// What should have been forgotten was not shown.
 const SHOW: &str = "
@@ -73,10 +76,10 @@ impl<B: Backend> Tally for B {
         })
     }
 
-    async fn give_try_back(&self, one: Try) -> Result<()> {
-        let costs = millis(one.costs);
+    async fn give_try_back(&self, one: Try, now: Timestamp) -> Result<()> {
+        let (now, costs) = (now.as_unix().saturating_mul(1000), millis(one.costs));
         self.once(move |db| {
-            let params = params![one.brake, one.key.as_bytes(), costs];
+            let params = params![one.brake, one.key.as_bytes(), now, costs];
             change(db, GIVE_BACK, params)
         })
         .await
