@@ -211,10 +211,8 @@ impl Provider {
 
     /// How far an account's changes have come, before something begins that they end.
     pub(super) async fn changes_of(&self, account: &BareJid) -> Result<Epoch, StoreError> {
-        // What begins while nothing is heard could not be finished.
-        if !self.hears() {
-            self.hear_all().await?;
-        }
+        // A change that another process has already been told of is none that comes meanwhile.
+        self.hear_all().await?;
         Ok(self.account_changes.of(account))
     }
 
