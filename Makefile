@@ -65,7 +65,7 @@ test-package: ## Install, run, upgrade and purge the package on each Debian rele
 	@CARGO='$(CARGO)' tools/test-package
 
 storm: ## Floods, kills, full disks: what it bears, with figures (some minutes)
-	@tools/install build prosody ejabberd
+	@tools/install build prosody ejabberd database network
 	$(CARGO) test --test storm -- --test-threads 1 --nocapture
 
 fuzz: ## Hand nonsense to all that strangers can reach (FUZZ_SECONDS=60 each; FUZZ='bearer jwts': only those)
@@ -77,4 +77,4 @@ bench: ## Measure the release build beside its references (BENCH='web link': onl
 	$(CARGO) bench --bench speed -- $(BENCH)
 
 install-deps: ## Install all that the other targets would install
-	@tools/install build prosody ejabberd browser clients trees lint package proxy fuzz database
+	@tools/install build prosody ejabberd browser clients trees lint package proxy fuzz database network

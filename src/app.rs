@@ -72,7 +72,6 @@ pub struct App {
     pub reload: Arc<Notify>,
     /// Notified when that is done, whatever came of it.
     pub reloaded: Arc<Notify>,
-    clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
@@ -98,7 +97,7 @@ impl App {
             accounts: Arc::clone(&server) as _,
             words: Arc::new(NoticeTexts::new(&config)?),
             keys: Arc::clone(&keys),
-            clock: Arc::clone(&clock),
+            clock,
             random: Arc::clone(&random),
         });
         Ok(Self {
@@ -111,7 +110,6 @@ impl App {
             started: Arc::default(),
             reload: Arc::default(),
             reloaded: Arc::default(),
-            clock,
             random,
         })
     }
@@ -184,8 +182,10 @@ impl App {
             counts: DoorCounts::default(),
             ..limits.clone()
         };
-        // The link goes down last: requests under way may still need to ask.
+        // The link goes down last, and what other processes change is heard as long: requests under way may
+        // still need to ask.
         let (unlink, unlinked) = watch::channel(false);
+        let hearing = tokio::spawn(Arc::clone(&self.provider).follow_changes(unlinked.clone()));
         let link = tokio::spawn(
             Arc::clone(&self.server).run(Arc::clone(&self.provider), turned(unlinked)),
         );
@@ -212,22 +212,17 @@ impl App {
                 stop.clone(),
             ));
         }
-        doors.spawn(Arc::clone(&self.provider).follow_changes(stop.clone()));
         doors.spawn(Arc::clone(&self.provider).deliver_logouts(stop.clone()));
         doors.spawn(keep_keys(Arc::clone(&self.keys), stop.clone()));
-        doors.spawn(clean_up(
-            Arc::clone(&self.provider),
-            Arc::clone(&self.store),
-            Arc::clone(&self.clock),
-            self.config.audit.keep.unwrap_or_default(),
-            stop,
-        ));
+        doors.spawn(clean_up(Arc::clone(&self.provider), stop));
         tracing::info!(listen = %http.listen, issuer = http.issuer(), "serving");
         self.started.notify_one();
         while doors.join_next().await.is_some() {}
         unlink.send_replace(true);
-        if let Err(error) = link.await {
-            tracing::error!(%error, "the link did not end well");
+        for (what, task) in [("the link", link), ("the hearing of changes", hearing)] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "{what} did not end well");
+            }
         }
         self.store.close().await;
         tracing::info!("stopped");
@@ -357,32 +352,15 @@ async fn keep_keys(keys: Arc<Keyring>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// How long ended grants are kept, for whoever wants to know what happened.
-const ENDED_KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
-/// How many rows of a kind go at once: few enough that nobody waits for it.
-const PURGE_STEP: usize = 500;
-
-/// Deletes what serves no purpose any more, in small steps: where several processes share a database, one does.
-async fn clean_up(
-    provider: Arc<Provider>,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    events_kept: std::time::Duration,
-    mut stop: watch::Receiver<bool>,
-) {
+/// Has deleted what serves no purpose any more, in small steps.
+async fn clean_up(provider: Arc<Provider>, mut stop: watch::Receiver<bool>) {
     let mut pause = std::time::Duration::from_secs(60);
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(pause) => {}
         }
-        if !provider.leads() {
-            continue;
-        }
-        let now = clock.now();
-        let events = store.purge_events(now - events_kept, PURGE_STEP).await;
-        let rest = store.purge(now, now - ENDED_KEPT, PURGE_STEP).await;
-        pause = match events.and_then(|events| Ok(events + rest?)) {
+        pause = match provider.clean_up().await {
             Ok(0) => std::time::Duration::from_secs(60),
             Ok(_) => std::time::Duration::from_millis(200),
             Err(error) => {

@@ -1,7 +1,8 @@
 //! Rate limits: how often something may be tried by one address, or against one account.
 //!
 //! A [`Brake`] counts in its own memory and is handed the time. What a try is, and what is answered
-//! to one too many, is for the caller to say.
+//! to one too many, is for the caller to say. Where several processes are to count together, `oauth`
+//! keeps the same count in their database.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -71,8 +72,23 @@ impl<K: Clone + Eq + Hash + Ord> Brake<K> {
         }
     }
 
+    /// How long one try takes to come back.
+    pub fn one_back(&self) -> Duration {
+        Duration::from_millis(self.one_back.unsigned_abs())
+    }
+
+    /// How long all of them take.
+    pub fn all_back(&self) -> Duration {
+        Duration::from_millis(self.all_back.unsigned_abs())
+    }
+
     /// Takes a try, if one is left.
     pub fn take(&self, key: &K, now: Timestamp) -> Result<(), RetryAfter> {
+        self.take_many(key, 1, now)
+    }
+
+    /// Takes as many at once, or none.
+    pub fn take_many(&self, key: &K, tries: u32, now: Timestamp) -> Result<(), RetryAfter> {
         let now = millis(now);
         let mut keys = self.keys();
         keys.forget_until(now);
@@ -84,7 +100,7 @@ impl<K: Clone + Eq + Hash + Ord> Brake<K> {
             back_at = latest;
             keys.set(key, back_at, now);
         }
-        let then = back_at.saturating_add(self.one_back);
+        let then = back_at.saturating_add(self.one_back.saturating_mul(i64::from(tries)));
         if then > latest {
             let wait = u64::try_from(then - latest).unwrap_or(0);
             return Err(RetryAfter(Duration::from_millis(wait)));
@@ -98,10 +114,29 @@ impl<K: Clone + Eq + Hash + Ord> Brake<K> {
 
     /// Gives a try back that was taken: the answer was good.
     pub fn give_back(&self, key: &K, now: Timestamp) {
+        self.give_back_many(key, 1, now);
+    }
+
+    /// Gives as many back.
+    pub fn give_back_many(&self, key: &K, tries: u32, now: Timestamp) {
         let now = millis(now);
+        let back = self.one_back.saturating_mul(i64::from(tries));
         let mut keys = self.keys();
         if let Some(back_at) = keys.get(key) {
-            keys.set(key, back_at.saturating_sub(self.one_back), now);
+            keys.set(key, back_at.saturating_sub(back), now);
+        }
+    }
+
+    /// Forgets a key of which more is held than a burst, which says that the clock was set back: for a caller
+    /// who has the same count elsewhere.
+    pub fn forget_if_set_back(&self, key: &K, now: Timestamp) {
+        let now = millis(now);
+        let mut keys = self.keys();
+        if keys
+            .get(key)
+            .is_some_and(|back_at| back_at > now.saturating_add(self.all_back))
+        {
+            keys.set(key, now, now);
         }
     }
 
@@ -261,6 +296,18 @@ mod tests {
     }
 
     #[test]
+    fn as_many_as_are_left_may_be_taken_at_once_and_no_more() {
+        let brake = brake();
+        brake.take_many(&"a", 4, NOW).unwrap_err();
+        brake.take_many(&"a", 2, NOW).unwrap();
+        brake.take_many(&"a", 2, NOW).unwrap_err();
+        brake.take_many(&"a", 1, NOW).unwrap();
+        brake.give_back_many(&"a", 2, NOW);
+        brake.take_many(&"a", 2, NOW).unwrap();
+        brake.take(&"a", NOW).unwrap_err();
+    }
+
+    #[test]
     fn giving_back_what_was_not_taken_gives_no_more_than_a_burst() {
         let brake = brake();
         for _ in 0..5 {
@@ -335,6 +382,18 @@ mod tests {
         for _ in 0..3 {
             brake.take(&"a", NOW + 40 * SECOND).unwrap();
         }
+    }
+
+    #[test]
+    fn only_what_a_clock_that_was_set_back_makes_too_long_is_forgotten() {
+        let brake = brake();
+        for _ in 0..3 {
+            brake.take(&"a", NOW + SECOND).unwrap();
+        }
+        brake.forget_if_set_back(&"a", NOW + SECOND);
+        brake.take(&"a", NOW + SECOND).unwrap_err();
+        brake.forget_if_set_back(&"a", NOW);
+        brake.take(&"a", NOW).unwrap();
     }
 
     #[test]

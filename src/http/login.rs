@@ -271,7 +271,7 @@ pub(super) async fn post(
             again(Shown::TryAgain)
         }
         Err(LoginError::Store(error)) => {
-            tracing::error!(%error, "a browser session could not be stored");
+            tracing::error!(%error, "a login could not be counted or stored");
             again(Shown::TryAgain)
         }
     }

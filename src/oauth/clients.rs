@@ -354,11 +354,8 @@ impl Provider {
         }
         let jti = text("jti").filter(|jti| !jti.is_empty());
         let jti = jti.ok_or_else(|| wrong("jti is missing from the client_assertion"))?;
-        match self
-            .seen_assertions
-            .is_first(client.id.as_str(), jti, until, now)
-            .inspect_err(|_| self.counts.signed_messages.inc())?
-        {
+        let seen = &self.seen_assertions;
+        match seen.is_first(client.id.as_str(), jti, until, now).await? {
             true => Ok(()),
             false => Err(wrong(
                 "this client_assertion was shown before: sign one for each request",

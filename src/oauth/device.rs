@@ -11,17 +11,19 @@ use serde::Serialize;
 use super::claims::Wanted;
 use super::clients::Credentials;
 use super::consent::{AskAgain, Decision, Question, Subject, left_ticked};
+use super::counts::Counts;
 use super::discovery::path;
 use super::login::CurrentSession;
+use super::tries::{Held, SharedBrake, Together};
 use super::{ErrorCode, OauthError, Params, Provider};
 use crate::accounts::AccountStatus;
 use crate::clock::Timestamp;
-use crate::limits::{AddressKey, Brake, RetryAfter, address_key};
+use crate::limits::{AddressKey, RetryAfter, address_key};
 use crate::model::{
     Approval, BrowserSession, Client, DeviceCode, DeviceState, Generation, GrantId, GrantType,
     ScopeSet,
 };
-use crate::secrets::{Random, Secret, TokenHash, TokenKind, mac, new_token};
+use crate::secrets::{Random, Secret, TokenHash, TokenKind, mac, new_token, sha256_text};
 use crate::storage::{DeviceAnswered, DeviceSaved};
 
 use jid::BareJid;
@@ -38,21 +40,42 @@ const MOST_WAITING: usize = 5_000;
 
 /// What keeps the flow from being used too often.
 pub(super) struct DeviceBrakes {
-    asked_from_address: Brake<AddressKey>,
-    /// By the hash of the `client_id`, which itself may be long.
-    asked_by_client: Brake<TokenHash>,
-    typed_by_account: Brake<BareJid>,
-    typed_from_address: Brake<AddressKey>,
+    asked_from_address: SharedBrake<AddressKey>,
+    /// By what is short of the `client_id`, which itself may be long.
+    asked_by_client: SharedBrake<String>,
+    typed_by_account: SharedBrake<BareJid>,
+    typed_from_address: SharedBrake<AddressKey>,
     polls: Polls,
 }
 
-impl Default for DeviceBrakes {
-    fn default() -> Self {
+impl DeviceBrakes {
+    pub(super) fn new(together: &Together, counts: &Counts) -> Self {
+        let seconds = Duration::from_secs;
         Self {
-            asked_from_address: Brake::new(20, Duration::from_secs(30)),
-            asked_by_client: Brake::new(100, Duration::from_secs(1)),
-            typed_by_account: Brake::new(10, Duration::from_secs(60)),
-            typed_from_address: Brake::new(20, Duration::from_secs(10)),
+            asked_from_address: together.brake(
+                "devices from address",
+                20,
+                seconds(30),
+                &counts.devices_per_address,
+            ),
+            asked_by_client: together.brake(
+                "devices by client",
+                100,
+                seconds(1),
+                &counts.devices_per_client,
+            ),
+            typed_by_account: together.brake(
+                "user codes by account",
+                10,
+                seconds(60),
+                &counts.user_codes_per_account,
+            ),
+            typed_from_address: together.brake(
+                "user codes from address",
+                20,
+                seconds(10),
+                &counts.user_codes_per_address,
+            ),
             polls: Polls::default(),
         }
     }
@@ -117,6 +140,15 @@ impl<E: Into<OauthError>> From<E> for NoDevice {
     }
 }
 
+impl From<Held> for NoDevice {
+    fn from(held: Held) -> Self {
+        match held {
+            Held::TooMany(wait) => Self::TooManyTries(wait),
+            Held::Unavailable(error) => error.into(),
+        }
+    }
+}
+
 /// What came of a person's answer.
 #[derive(Debug)]
 pub enum DeviceDecided {
@@ -148,17 +180,12 @@ impl Provider {
         }
         let now = self.now();
         let brakes = &self.devices;
-        let too_many = |wait| OauthError::too_many(wait, "too many devices have asked");
-        brakes
-            .asked_from_address
-            .take(&address_key(from), now)
-            .inspect_err(|_| self.counts.devices_per_address.inc())
-            .map_err(too_many)?;
-        brakes
-            .asked_by_client
-            .take(&TokenHash::of(client.id.as_str()), now)
-            .inspect_err(|_| self.counts.devices_per_client.inc())
-            .map_err(too_many)?;
+        let too_many = |held: Held| held.told("too many devices have asked");
+        let (address, id) = (address_key(from), sha256_text(client.id.as_str()));
+        let taken = brakes.asked_from_address.take(&address, now).await;
+        taken.map_err(too_many)?;
+        let taken = brakes.asked_by_client.take(&id, now).await;
+        taken.map_err(too_many)?;
         let device = DeviceCode {
             client_id: client.id.clone(),
             scopes,
@@ -467,17 +494,12 @@ impl Provider {
         let letters = letters_of(user_code).ok_or(NoDevice::Unknown)?;
         let now = self.now();
         let (account, brakes) = (&current.session.account, &self.devices);
-        brakes
-            .typed_by_account
-            .take(account, now)
-            .inspect_err(|_| self.counts.user_codes_per_account.inc())
-            .map_err(NoDevice::TooManyTries)?;
+        brakes.typed_by_account.take(account, now).await?;
         if let Some(from) = &from
-            && let Err(wait) = brakes.typed_from_address.take(from, now)
+            && let Err(held) = brakes.typed_from_address.take(from, now).await
         {
-            self.counts.user_codes_per_address.inc();
-            brakes.typed_by_account.give_back(account, now);
-            return Err(NoDevice::TooManyTries(wait));
+            brakes.typed_by_account.give_back(account, now).await;
+            return Err(held.into());
         }
         let found = self
             .store
@@ -489,9 +511,9 @@ impl Provider {
             tracing::info!(%account, "a device's code was typed that is none");
             return Err(NoDevice::Unknown);
         };
-        brakes.typed_by_account.give_back(account, now);
+        brakes.typed_by_account.give_back(account, now).await;
         if let Some(from) = &from {
-            brakes.typed_from_address.give_back(from, now);
+            brakes.typed_from_address.give_back(from, now).await;
         }
         let client = self.client(device.client_id.as_str()).await?;
         match client.filter(|client| !client.is_expired(now)) {

@@ -64,6 +64,10 @@ fn invalid_proof(why: impl AsRef<str>) -> OauthError {
     OauthError::new(ErrorCode::InvalidDpopProof, why)
 }
 
+fn shown_before() -> OauthError {
+    invalid_proof("this DPoP proof was shown before: sign one for each request")
+}
+
 impl Provider {
     /// Checks the proof of a client's own request; its client may have to have one.
     pub(super) fn check_proof_of(
@@ -130,19 +134,28 @@ impl Provider {
         })
     }
 
-    /// A proof is good once (RFC 9449 §11.1). What is remembered of it takes room: so this comes last, when
-    /// the request is known to be somebody's.
-    pub(super) fn spend_proof(&self, proved: &Proved) -> Result<Thumbprint, OauthError> {
+    /// A proof for tokens is good once, whichever process it is shown to (RFC 9449 §11.1). What is remembered
+    /// of it takes room: so this comes last, when the request is known to be somebody's.
+    pub(super) async fn spend_proof(&self, proved: &Proved) -> Result<Thumbprint, OauthError> {
         let Proved { jkt, jti, until } = proved;
-        match self
+        let is_first = self
             .seen_proofs
-            .is_first(jkt.as_str(), jti, *until, self.now())
-            .inspect_err(|_| self.counts.signed_messages.inc())?
-        {
+            .is_first(jkt.as_str(), jti, *until, self.now());
+        match is_first.await? {
             true => Ok(jkt.clone()),
-            false => Err(invalid_proof(
-                "this DPoP proof was shown before: sign one for each request",
-            )),
+            false => Err(shown_before()),
+        }
+    }
+
+    /// One for what a token opens is good once at each process. §11.1 leaves room for that where several
+    /// servers answer: it opens one endpoint with one access token, for minutes, and gives no other. To
+    /// remember it together would be a write to the disk for each question, which asks for no disk else.
+    fn spend_proof_here(&self, proved: &Proved) -> Result<(), OauthError> {
+        let Proved { jkt, jti, until } = proved;
+        let seen = &self.seen_proofs;
+        match seen.is_first_here(jkt.as_str(), jti, *until, self.now())? {
+            true => Ok(()),
+            false => Err(shown_before()),
         }
     }
 
@@ -166,7 +179,7 @@ impl Provider {
                 if proved.jkt != *jkt {
                     return Err(invalid("the access token is bound to another key"));
                 }
-                self.spend_proof(&proved)?;
+                self.spend_proof_here(&proved)?;
             }
             // RFC 9449 §7.2
             (Some(_), Shown::Bearer(_)) => {

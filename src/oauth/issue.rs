@@ -74,7 +74,7 @@ impl Provider {
         let audience = self.audience_of_token(&caller.named, &scopes, &grant.account)?;
         let told = audience.of(&scopes);
         let jkt = match &caller.proved {
-            Some(proved) => Some(self.spend_proof(proved)?),
+            Some(proved) => Some(self.spend_proof(proved).await?),
             None => None,
         };
         // RFC 9449 §5: a confidential client's refresh token hangs on its own proof of who it is

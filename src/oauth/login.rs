@@ -1,5 +1,6 @@
 //! People's browsers: is the password right, and who is logged in here.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use jid::BareJid;
@@ -7,6 +8,7 @@ use jid::BareJid;
 use super::Provider;
 use super::cache::Epoch;
 use super::granted::USES_RECORDED_EVERY;
+use super::tries::Held;
 use crate::accounts::{PasswordCheck, Unavailable};
 use crate::limits::{RetryAfter, address_key};
 use crate::model::{BrowserSession, EndReason, EventKind, Generation, Grant};
@@ -36,11 +38,22 @@ pub struct LoggedIn {
     pub known: Secret,
 }
 
-/// Whether a browser has logged in to an account before. Wrong passwords of such browsers are counted
-/// apart from all others, so that whoever guesses at the account elsewhere does not lock its owner out;
-/// together, so that many marks allow no more than one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct IsKnown(bool);
+/// Whose wrong passwords are counted together: those for an account, of browsers that have logged in to it
+/// before apart from all others, so that whoever guesses at the account elsewhere does not lock its owner
+/// out; those browsers together, so that many marks allow no more than one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Guesses {
+    account: BareJid,
+    by_known: bool,
+}
+
+impl fmt::Display for Guesses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // no address has a space
+        let by = if self.by_known { "known " } else { "" };
+        write!(f, "{by}{}", self.account)
+    }
+}
 
 /// Why a browser was not logged in.
 #[derive(Debug)]
@@ -51,8 +64,17 @@ pub enum LoginError {
     TooManyTries(RetryAfter),
     /// The server could not be asked: it says nothing about the password.
     Unavailable(Unavailable),
-    /// The session could not be stored.
+    /// The try could not be counted, or the session not be stored.
     Store(StoreError),
+}
+
+impl From<Held> for LoginError {
+    fn from(held: Held) -> Self {
+        match held {
+            Held::TooMany(wait) => Self::TooManyTries(wait),
+            Held::Unavailable(error) => Self::Store(error),
+        }
+    }
 }
 
 /// A right password.
@@ -134,26 +156,32 @@ impl Provider {
     ) -> Result<Proved, LoginError> {
         let now = self.now();
         let from = address_key(visitor.address);
-        let is_known = visitor
-            .known
-            .is_some_and(|mark| self.is_mark(account, mark));
-        let whose = (account.clone(), IsKnown(is_known));
+        let whose = Guesses {
+            account: account.clone(),
+            by_known: visitor
+                .known
+                .is_some_and(|mark| self.is_mark(account, mark)),
+        };
         let before = self.changes_of(account).await.map_err(LoginError::Store)?;
         // Reserved before the question, so that tries made at once are counted too.
-        self.password_tries_from_address
-            .take(&from, now)
-            .inspect_err(|_| self.counts.password_tries_per_address.inc())
-            .map_err(LoginError::TooManyTries)?;
-        if let Err(wait) = self.password_tries_of_account.take(&whose, now) {
-            self.counts.password_tries_per_account.inc();
-            self.password_tries_from_address.give_back(&from, now);
-            self.notify_of_passwords(account);
-            return Err(LoginError::TooManyTries(wait));
+        let (of_account, from_address) = (
+            &self.password_tries_of_account,
+            &self.password_tries_from_address,
+        );
+        from_address.take(&from, now).await?;
+        if let Err(held) = of_account.take(&whose, now).await {
+            from_address.give_back(&from, now).await;
+            if let Held::TooMany(_) = held {
+                self.notify_of_passwords(account);
+            }
+            return Err(held.into());
         }
         let answer = self.accounts.check_password(account, password).await;
         if !matches!(answer, Ok(PasswordCheck::Invalid)) {
-            self.password_tries_from_address.give_back(&from, now);
-            self.password_tries_of_account.give_back(&whose, now);
+            tokio::join!(
+                from_address.give_back(&from, now),
+                of_account.give_back(&whose, now)
+            );
         }
         let generation = match answer.map_err(LoginError::Unavailable)? {
             PasswordCheck::Valid { generation } => generation,
@@ -183,10 +211,8 @@ impl Provider {
 
     /// How far an account's changes have come, before something begins that they end.
     pub(super) async fn changes_of(&self, account: &BareJid) -> Result<Epoch, StoreError> {
-        // What begins while nothing is heard could not be finished.
-        if !self.hears() {
-            self.hear_all().await?;
-        }
+        // A change that another process has already been told of is none that comes meanwhile.
+        self.hear_all().await?;
         Ok(self.account_changes.of(account))
     }
 

@@ -14,6 +14,7 @@ pub mod browsers;
 mod cache;
 mod changes;
 mod claims;
+mod clean_up;
 mod client_keys;
 pub mod clients;
 pub mod consent;
@@ -45,6 +46,7 @@ mod seen;
 pub mod sessions;
 mod subject;
 pub mod token;
+mod tries;
 pub mod userinfo;
 mod validate;
 mod written;
@@ -76,11 +78,12 @@ use changes::Hearing;
 use client_keys::FetchedKeys;
 use counts::Counts;
 use device::DeviceBrakes;
-use login::IsKnown;
+use login::Guesses;
 use notices::{Notices, Words};
-use par::PushedRequests;
+use par::PushBrakes;
 use seen::Seen;
 use sessions::LiveSessions;
+use tries::{SharedBrake, Together};
 use written::Written;
 
 /// How many logins and consents an account may have in a row, before more of them have to wait.
@@ -147,7 +150,7 @@ pub struct Provider {
     /// Whether other processes may use the database.
     is_shared: bool,
     live: LiveSessions,
-    pushed: PushedRequests,
+    pushes: PushBrakes,
     fetcher: Fetcher,
     fetched_keys: FetchedKeys,
     sector_fetcher: Fetcher,
@@ -161,9 +164,9 @@ pub struct Provider {
     /// Moves on before an account's grants and sessions are ended, so that nothing which was begun
     /// before can be finished after.
     account_changes: Epochs,
-    password_tries_of_account: Brake<(BareJid, IsKnown)>,
-    password_tries_from_address: Brake<AddressKey>,
-    registrations_from_address: Brake<AddressKey>,
+    password_tries_of_account: SharedBrake<Guesses>,
+    password_tries_from_address: SharedBrake<AddressKey>,
+    registrations_from_address: SharedBrake<AddressKey>,
     devices: DeviceBrakes,
     notices: Arc<Notices>,
     /// Logins and consents, each of which stores something.
@@ -205,6 +208,9 @@ impl Provider {
             (counts.cached_tokens.clone(), counts.cached_clients.clone());
         let is_shared = on.store.changes().is_some();
         let hearing = Hearing::new(is_shared);
+        let together = Together::new(Arc::clone(&on.store), form_key);
+        let seen = |kind| Seen::new(kind, Arc::clone(&on.store), &counts.signed_messages);
+        let ten_seconds = Duration::from_secs(10);
         Ok(Self {
             form_key,
             secrets_key,
@@ -215,33 +221,39 @@ impl Provider {
             hearing,
             is_shared,
             live: LiveSessions::default(),
-            pushed: PushedRequests::default(),
+            pushes: PushBrakes::new(&together, &counts),
             fetcher: Fetcher::new(&on.config.fetch, KEYS_FETCHED_AT_ONCE),
             fetched_keys: FetchedKeys::default(),
             sector_fetcher: Fetcher::new(&on.config.fetch, SECTORS_FETCHED_AT_ONCE),
             logouts: Logouts::new(&on.config.fetch),
-            seen_assertions: Seen::default(),
-            seen_proofs: Seen::default(),
-            counts,
+            seen_assertions: seen("assertion"),
+            seen_proofs: seen("proof"),
             metadata: Written::default(),
             jwks: Written::default(),
             account_changes: Epochs::default(),
-            password_tries_of_account: Brake::new(
+            password_tries_of_account: together.brake(
+                "passwords of account",
                 limits.password_tries_per_account,
                 Duration::from_secs(30),
+                &counts.password_tries_per_account,
             ),
-            password_tries_from_address: Brake::new(
+            password_tries_from_address: together.brake(
+                "passwords from address",
                 limits.password_tries_per_address,
-                Duration::from_secs(10),
+                ten_seconds,
+                &counts.password_tries_per_address,
             ),
-            registrations_from_address: Brake::new(
+            registrations_from_address: together.brake(
+                "registrations from address",
                 limits.registrations_per_address,
-                Duration::from_secs(10),
+                ten_seconds,
+                &counts.registrations_per_address,
             ),
-            devices: DeviceBrakes::default(),
+            devices: DeviceBrakes::new(&together, &counts),
             notices: Notices::new(Arc::clone(&on.store), Arc::clone(&on.accounts), on.words),
-            rows_of_account: Brake::new(ROWS_AT_ONCE, Duration::from_secs(10)),
-            unasked_of_account: Brake::new(ROWS_AT_ONCE, Duration::from_secs(10)),
+            rows_of_account: Brake::new(ROWS_AT_ONCE, ten_seconds),
+            unasked_of_account: Brake::new(ROWS_AT_ONCE, ten_seconds),
+            counts,
             config: on.config,
             store: on.store,
             accounts: on.accounts,

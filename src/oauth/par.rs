@@ -2,22 +2,22 @@
 //! client signed (RFC 9101, by value). Either is looked at once, when the browser brings it. What it holds
 //! then travels with the pages like any other request, vouched for by a MAC of ours.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use url::form_urlencoded::Serializer;
+use url::form_urlencoded::{self, Serializer};
 
 use super::authorize::Refusal;
 use super::clients::Credentials;
+use super::counts::Counts;
 use super::dpop::Proof;
+use super::tries::{Held, SharedBrake, Together};
 use super::{ErrorCode, OauthError, Params, Provider};
 use crate::clock::Timestamp;
 use crate::keys::client::{self, Algorithms};
-use crate::limits::{AddressKey, Brake};
-use crate::model::{Client, ClientId, Thumbprint};
+use crate::limits::AddressKey;
+use crate::model::{Client, ClientId, PushedRequest, Thumbprint};
 use crate::secrets::{TokenHash, mac_text, random_text, same};
 
 /// RFC 9126 §2.2.
@@ -28,14 +28,17 @@ const PUSHED_FOR: Duration = Duration::from_secs(90);
 const VOUCHED_FOR: Duration = Duration::from_secs(3600);
 /// The longest request that goes through an address later on, encoded and vouched for.
 const LONGEST: usize = 14 * 1024;
-/// What all pushed requests may take together, in bytes, and how many one client that proves who it is
-/// may have open. Anybody can push in the name of one that does not: its pushes count by address alone.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
+/// How many one client that proves who it is may have open. Anybody can push in the name of one that does
+/// not: its pushes count by address alone.
 const MOST_OF_CLIENT: usize = 500;
-/// How many an address may push in a row, and how soon another: no more than a fifth of what fits, so that
+/// How many an address may push in a row, and how soon another: no more than a fifth of what all may, so that
 /// none takes the place of all, and enough for a website that pushes for all its people.
 const PUSHES_IN_A_ROW: u32 = 200;
 const PUSH_EACH: Duration = Duration::from_millis(500);
+/// What all may push in a row, in KiB, and how soon another: as much again while a request is good. So what
+/// waits for browsers is never more than twice that, and nobody has to add it up.
+const KIB_IN_A_ROW: u32 = 32 * 1024;
+const KIB_EACH: Duration = Duration::from_millis(3);
 
 /// The parameter that says that we vouch for the others.
 pub const VOUCHED: &str = "vouched";
@@ -65,62 +68,29 @@ pub struct Pushed {
     expires_in: u64,
 }
 
-struct Waiting {
-    client_id: ClientId,
-    pairs: Pairs,
-    bytes: usize,
-    expires_at: Timestamp,
+/// What keeps pushed requests from taking all room.
+pub(super) struct PushBrakes {
+    from_address: SharedBrake<AddressKey>,
+    /// Of all, under one name.
+    kib_of_all: SharedBrake<&'static str>,
 }
 
-/// The pushed requests that no browser has brought yet. They are short-lived: a restart forgets them, and
-/// the client pushes again.
-pub(super) struct PushedRequests {
-    waiting: Mutex<HashMap<TokenHash, Waiting>>,
-    from_address: Brake<AddressKey>,
-}
-
-impl Default for PushedRequests {
-    fn default() -> Self {
+impl PushBrakes {
+    pub(super) fn new(together: &Together, counts: &Counts) -> Self {
         Self {
-            waiting: Mutex::default(),
-            from_address: Brake::new(PUSHES_IN_A_ROW, PUSH_EACH),
+            from_address: together.brake(
+                "pushes from address",
+                PUSHES_IN_A_ROW,
+                PUSH_EACH,
+                &counts.pushes_per_address,
+            ),
+            kib_of_all: together.brake(
+                "KiB of pushes",
+                KIB_IN_A_ROW,
+                KIB_EACH,
+                &counts.pushes_waiting,
+            ),
         }
-    }
-}
-
-impl PushedRequests {
-    fn put(
-        &self,
-        uri: &str,
-        waiting: Waiting,
-        is_confidential: bool,
-        now: Timestamp,
-    ) -> Result<(), OauthError> {
-        let full = |why| Err(OauthError::new(ErrorCode::TemporarilyUnavailable, why));
-        let mut all = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, waiting| waiting.expires_at > now);
-        let own = all
-            .values()
-            .filter(|other| other.client_id == waiting.client_id);
-        if is_confidential && own.count() >= MOST_OF_CLIENT {
-            return full("this client has very many pushed requests open; try again in a minute");
-        }
-        let bytes: usize = all.values().map(|waiting| waiting.bytes).sum();
-        if bytes + waiting.bytes > MOST_BYTES {
-            return full("very many pushed requests are open; try again in a minute");
-        }
-        all.insert(TokenHash::of(uri), waiting);
-        Ok(())
-    }
-
-    /// RFC 9126 §4: each is good once. Another client's stays.
-    fn take(&self, uri: &str, client_id: &str, now: Timestamp) -> Option<Pairs> {
-        let mut all = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let hash = TokenHash::of(uri);
-        let is_good = all.get(&hash).is_some_and(|waiting| {
-            waiting.client_id.as_str() == client_id && waiting.expires_at > now
-        });
-        is_good.then(|| all.remove(&hash))?.map(|found| found.pairs)
     }
 }
 
@@ -137,11 +107,10 @@ impl Provider {
         from: AddressKey,
     ) -> Result<Pushed, OauthError> {
         let client = self.authenticate_client(credentials).await?;
-        self.pushed
-            .from_address
-            .take(&from, self.now())
-            .inspect_err(|_| self.counts.pushes_per_address.inc())
-            .map_err(|wait| OauthError::too_many(wait, "too many requests were pushed"))?;
+        let from_address = self.pushes.from_address.take(&from, self.now());
+        from_address
+            .await
+            .map_err(|held| held.told("too many requests were pushed"))?;
         let mut pairs: Pairs = pairs
             .into_iter()
             .filter(|(name, _)| !Credentials::FIELDS.contains(&name.as_str()) && name != VOUCHED)
@@ -168,32 +137,54 @@ impl Provider {
         if let Some(proved) = &proved {
             bind(&mut pairs, &proved.jkt)?;
         }
-        let bytes = self.vouch(pairs.clone(), Origin::Pushed)?.len();
+        // what would make too long an address later on
+        self.vouch(pairs.clone(), Origin::Pushed)?;
         let checked = self
             .check_settled(pairs.clone(), Ok(Some((Origin::Pushed, self.now()))))
             .await;
         checked.map_err(|refusal| match refusal {
             Refusal::Page(error) | Refusal::Client(_, error) => error,
         })?;
-        let uri = format!("{URN}{}", random_text::<24>(self.random.as_ref()));
-        let now = self.now();
-        let waiting = Waiting {
-            client_id: client.id.clone(),
-            pairs,
-            bytes,
-            expires_at: now + PUSHED_FOR,
-        };
         if let Some(proved) = &proved {
-            self.spend_proof(proved)?;
+            self.spend_proof(proved).await?;
         }
-        let is_confidential = client.metadata.is_confidential();
-        self.pushed
-            .put(&uri, waiting, is_confidential, now)
-            .inspect_err(|_| self.counts.pushes_waiting.inc())?;
+        let uri = format!("{URN}{}", random_text::<24>(self.random.as_ref()));
+        self.save_push(&uri, &client, &pairs).await?;
         Ok(Pushed {
             request_uri: uri,
             expires_in: PUSHED_FOR.as_secs(),
         })
+    }
+
+    async fn save_push(&self, uri: &str, client: &Client, pairs: &Pairs) -> Result<(), OauthError> {
+        let full = |why| OauthError::new(ErrorCode::TemporarilyUnavailable, why);
+        let now = self.now();
+        let request = Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let kib = u32::try_from(request.len().div_ceil(1024)).unwrap_or(u32::MAX);
+        let of_all = self.pushes.kib_of_all.take_many(&"all", kib, now);
+        of_all.await.map_err(|held| match held {
+            Held::TooMany(wait) => OauthError {
+                retry_after: Some(wait.as_secs().max(1)),
+                ..full("very many requests are pushed just now; try again in a moment")
+            },
+            Held::Unavailable(error) => error.into(),
+        })?;
+        let pushed = PushedRequest {
+            client_id: client.id.clone(),
+            request,
+            expires_at: now + PUSHED_FOR,
+        };
+        let most = client.metadata.is_confidential().then_some(MOST_OF_CLIENT);
+        let uri = TokenHash::of(uri);
+        if self.store.save_push(&uri, &pushed, most, now).await? {
+            return Ok(());
+        }
+        let of_all = &self.pushes.kib_of_all;
+        of_all.give_back_many(&"all", kib, now).await;
+        self.counts.pushes_waiting.inc();
+        Err(full(
+            "this client has very many pushed requests open; try again in a minute",
+        ))
     }
 
     /// What a request says that names another (`request_uri`) or holds one (`request`): as a query, vouched
@@ -214,13 +205,17 @@ impl Provider {
                 ));
             }
             (Some(uri), None) => {
-                let client_id = params.get("client_id").unwrap_or("");
-                let pairs = self.pushed.take(uri, client_id, self.now());
+                // RFC 9126 §4: good once, and its client's alone
+                let client_id = ClientId::new(params.get("client_id").unwrap_or(""));
+                let uri = TokenHash::of(uri);
+                let taken = self.store.take_push(&uri, &client_id, self.now());
                 let unknown = "the request_uri is unknown, has expired or was used before: go back \
                                to the app and start again";
-                let pairs =
-                    pairs.ok_or_else(|| OauthError::new(ErrorCode::InvalidRequestUri, unknown))?;
-                (pairs, Origin::Pushed)
+                let request = taken
+                    .await?
+                    .ok_or_else(|| OauthError::new(ErrorCode::InvalidRequestUri, unknown))?;
+                let pairs = form_urlencoded::parse(request.as_bytes());
+                (pairs.into_owned().collect(), Origin::Pushed)
             }
             (None, Some(request)) => {
                 let client = self.check_client(&params).await?;
@@ -378,6 +373,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_waits_for_browsers_is_bounded_and_an_address_takes_a_fifth_of_it() {
+        let while_good =
+            |each: Duration| u32::try_from(PUSHED_FOR.as_millis() / each.as_millis()).unwrap();
+        let all = KIB_IN_A_ROW + while_good(KIB_EACH);
+        assert!(all <= 64 * 1024, "{all} KiB");
+        let of_address = PUSHES_IN_A_ROW + while_good(PUSH_EACH);
+        let longest = u32::try_from(LONGEST.div_ceil(1024)).unwrap();
+        assert!(of_address * longest <= KIB_IN_A_ROW / 5);
+    }
 
     #[test]
     fn several_resources_are_an_array_in_a_request_object() {

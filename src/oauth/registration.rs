@@ -11,6 +11,7 @@ use url::Url;
 use super::clients::{ClientIdClaims, MAX_CLIENT_ID};
 use super::discovery::path;
 use super::metadata::{check_metadata, invalid, schema};
+use super::tries::Held;
 use super::{ErrorCode, OauthError, Provider};
 use crate::clock::Timestamp;
 use crate::config::OpenTo;
@@ -107,7 +108,7 @@ impl Provider {
         let now = self.now();
         self.check_initial_token(token)?;
         let metadata = self.checked(body)?;
-        self.brake_registration(from)?;
+        self.brake_registration(from).await?;
         self.check_sector(&metadata).await?;
 
         let claims = ClientIdClaims {
@@ -134,11 +135,12 @@ impl Provider {
     }
 
     /// Counts what an address registers, changes and removes.
-    fn brake_registration(&self, from: AddressKey) -> Result<(), RegistrationError> {
-        self.registrations_from_address
-            .take(&from, self.now())
-            .inspect_err(|_| self.counts.registrations_per_address.inc())
-            .map_err(RegistrationError::TooMany)
+    async fn brake_registration(&self, from: AddressKey) -> Result<(), RegistrationError> {
+        let taken = self.registrations_from_address.take(&from, self.now());
+        taken.await.map_err(|held| match held {
+            Held::TooMany(wait) => RegistrationError::TooMany(wait),
+            Held::Unavailable(error) => RegistrationError::Refused(error.into()),
+        })
     }
 
     fn checked(&self, body: &[u8]) -> Result<ClientMetadata, OauthError> {
@@ -341,7 +343,7 @@ impl Provider {
         id: &ClientId,
         from: AddressKey,
     ) -> Result<(), RegistrationError> {
-        self.brake_registration(from)?;
+        self.brake_registration(from).await?;
         if self.store.has_room_for_client(id, MOST_UNUSED).await? {
             return Ok(());
         }

@@ -13,6 +13,7 @@ mod counts;
 pub mod postgres;
 mod sql;
 pub mod sqlite;
+mod tally;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,13 +24,14 @@ use jid::{BareJid, DomainPart};
 pub use self::changes::{Change, Changes, News};
 use self::postgres::PostgresStore;
 use self::sqlite::SqliteStore;
+pub use self::tally::{Tally, Try};
 use crate::clock::Timestamp;
 use crate::config::Database;
 use crate::metrics::Metrics;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
     EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, PendingLogout,
-    RefreshToken, SignIn,
+    PushedRequest, RefreshToken, SignIn,
 };
 use crate::secrets::TokenHash;
 
@@ -272,6 +274,27 @@ pub trait Store: Send + Sync + 'static {
         pair: &Pair,
         now: Timestamp,
     ) -> Result<Redeemed>;
+
+    // Pushed authorization requests (RFC 9126)
+
+    /// Stores a pushed request under its name's hash. `false`, and nothing is stored, if `most` of its client
+    /// wait for a browser already; those that are stored at once may pass that by as many as there are
+    /// connections.
+    async fn save_push(
+        &self,
+        uri: &TokenHash,
+        pushed: &PushedRequest,
+        most: Option<usize>,
+        now: Timestamp,
+    ) -> Result<bool>;
+
+    /// Takes a pushed request of this client, which is gone with that. Another client's stays.
+    async fn take_push(
+        &self,
+        uri: &TokenHash,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<Option<String>>;
 
     // Device codes (RFC 8628)
 
@@ -535,6 +558,10 @@ pub trait Store: Send + Sync + 'static {
     /// Reads what any process changes that others may hold in memory. `None` where one process has the
     /// database to itself.
     fn changes(&self) -> Option<Box<dyn Changes>>;
+
+    /// What the processes count together. `None` where one process has the database to itself, and counts in
+    /// its memory.
+    fn tally(&self) -> Option<&dyn Tally>;
 
     /// Tells all processes that what is about to become something for this account must not: to be called
     /// before what it has is ended. Whoever has stored something for it then hears this, or has stored it

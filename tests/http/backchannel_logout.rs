@@ -17,12 +17,12 @@ use crate::wait;
 use crate::website::{Asked, Website};
 use crate::world::{ALICE, PASSWORD, World};
 
-const ALLOWED: &str = "fetch.allow_private = true";
+pub(crate) const ALLOWED: &str = "fetch.allow_private = true";
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const NOW: i64 = 1_800_000_000;
 
 /// A client that is told at this website.
-async fn client(world: &World, website: &Website, more: Value) -> App {
+pub(crate) async fn client(world: &World, website: &Website, more: Value) -> App {
     let mut metadata = json!({
         "client_uri": "https://localhost/",
         "backchannel_logout_uri": website.url("/out?x=1"),
@@ -42,7 +42,7 @@ async fn set_up() -> (Website, World, App) {
 }
 
 /// The tokens that an app gets in this browser, where alice logs in if she has not.
-async fn sign_in(world: &World, browser: &mut Http, app: &App) -> Value {
+pub(crate) async fn sign_in(world: &World, browser: &mut Http, app: &App) -> Value {
     let to = world.consent(browser, &world.authorize_url(app, &[])).await;
     let code = parameter(&to, "code").unwrap();
     let tokens = world.redeem(app, &code).await;
@@ -62,7 +62,7 @@ fn sid(tokens: &Value) -> Option<String> {
     claims["sid"].as_str().map(str::to_owned)
 }
 
-async fn press_log_out(world: &World, browser: &mut Http) -> Answer {
+pub(crate) async fn press_log_out(world: &World, browser: &mut Http) -> Answer {
     let page = browser.get(&world.url("/oauth2/logout")).await;
     let (request, csrf) = (hidden(&page, "request"), hidden(&page, "csrf"));
     let fields = [("request", request.as_str()), ("csrf", &csrf)];
@@ -99,12 +99,12 @@ async fn press(world: &World, browser: &mut Http, path: &str, more: &[(&str, &st
 }
 
 /// Logouts that came to this.
-fn counted(world: &World, result: &str) -> u64 {
+pub(crate) fn counted(world: &World, result: &str) -> u64 {
     world.counted(&format!("backchannel_logouts_total{{result=\"{result}\"}}"))
 }
 
 /// Waits until so many logouts came to this.
-async fn came_to(world: &World, result: &str, times: u64) {
+pub(crate) async fn came_to(world: &World, result: &str, times: u64) {
     let what = format!("{times} {result}");
     let limit = Duration::from_secs(30);
     wait::until(&what, limit, async || {

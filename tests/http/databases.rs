@@ -3,6 +3,8 @@
 
 #[path = "processes.rs"]
 mod processes;
+#[path = "shared.rs"]
+mod shared;
 
 use serde_json::{Value, json};
 

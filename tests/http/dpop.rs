@@ -24,7 +24,7 @@ async fn world() -> (World, App, ClientKey) {
     (world, app, ClientKey::new())
 }
 
-fn public() -> Value {
+pub(crate) fn public() -> Value {
     json!({ "token_endpoint_auth_method": "none" })
 }
 
@@ -43,12 +43,12 @@ fn claims(world: &World, method: &str, path: &str) -> Value {
     json!({ "jti": jti.to_string(), "htm": method, "htu": htu, "iat": NOW })
 }
 
-fn signed(world: &World, key: &ClientKey, path: &str) -> String {
+pub(crate) fn signed(world: &World, key: &ClientKey, path: &str) -> String {
     key.sign_as(&header(key), &claims(world, "POST", path))
 }
 
 /// Posts with this proof, as a client that shows its secret in the form.
-async fn post(
+pub(crate) async fn post(
     world: &World,
     app: &App,
     path: &str,
@@ -67,7 +67,7 @@ async fn post(
     http.post_form(&world.url(path), &fields).await
 }
 
-async fn redeem(world: &World, app: &App, code: &str, proof: &str) -> Answer {
+pub(crate) async fn redeem(world: &World, app: &App, code: &str, proof: &str) -> Answer {
     let fields = [
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -77,12 +77,17 @@ async fn redeem(world: &World, app: &App, code: &str, proof: &str) -> Answer {
     post(world, app, "/oauth2/token", &fields, proof).await
 }
 
-async fn refresh(world: &World, app: &App, token: &str, proof: &str) -> Answer {
+pub(crate) async fn refresh(world: &World, app: &App, token: &str, proof: &str) -> Answer {
     let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
     post(world, app, "/oauth2/token", &fields, proof).await
 }
 
-async fn bound_tokens(world: &World, app: &App, key: &ClientKey, more: &[(&str, &str)]) -> Value {
+pub(crate) async fn bound_tokens(
+    world: &World,
+    app: &App,
+    key: &ClientKey,
+    more: &[(&str, &str)],
+) -> Value {
     let code = world.code(app, more).await;
     let answer = redeem(world, app, &code, &signed(world, key, "/oauth2/token")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -96,7 +101,7 @@ fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
 }
 
 /// A proof for userinfo, with this said over it.
-fn userinfo_proof(world: &World, key: &ClientKey, token: &str, more: &Value) -> String {
+pub(crate) fn userinfo_proof(world: &World, key: &ClientKey, token: &str, more: &Value) -> String {
     let mut claims = claims(world, "GET", "/oauth2/userinfo");
     claims["ath"] = sha256_text(token).into();
     for (name, value) in more.as_object().unwrap() {
@@ -108,7 +113,7 @@ fn userinfo_proof(world: &World, key: &ClientKey, token: &str, more: &Value) -> 
     key.sign_as(&header(key), &claims)
 }
 
-async fn userinfo(world: &World, scheme: &str, token: &str, proof: &str) -> Answer {
+pub(crate) async fn userinfo(world: &World, scheme: &str, token: &str, proof: &str) -> Answer {
     let mut http = Http::new().with("authorization", &format!("{scheme} {token}"));
     if !proof.is_empty() {
         http = http.with("dpop", proof);

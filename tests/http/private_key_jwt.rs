@@ -23,7 +23,7 @@ async fn world() -> (World, App, ClientKey) {
     (world, app, key)
 }
 
-fn claims(world: &World, app: &App, jti: &str) -> Value {
+pub(crate) fn claims(world: &World, app: &App, jti: &str) -> Value {
     json!({
         "iss": app.id, "sub": app.id, "aud": world.issuer, "jti": jti,
         "iat": NOW, "exp": NOW + 60,

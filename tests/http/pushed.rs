@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 use url::Url;
 use xmpp_oauth::secrets::sha256_text;
@@ -29,11 +30,16 @@ fn request(app: &App) -> Vec<(String, String)> {
     .to_vec()
 }
 
-async fn push(world: &World, app: &App, more: &[(&str, &str)]) -> Answer {
+pub(crate) async fn push(world: &World, app: &App, more: &[(&str, &str)]) -> Answer {
     push_from(world, app, more, "203.0.113.200").await
 }
 
-async fn push_from(world: &World, app: &App, more: &[(&str, &str)], address: &str) -> Answer {
+pub(crate) async fn push_from(
+    world: &World,
+    app: &App,
+    more: &[(&str, &str)],
+    address: &str,
+) -> Answer {
     let request = request(app);
     let named = |name: &str| more.iter().any(|(other, _)| *other == name);
     let mut fields: Vec<_> = request
@@ -50,20 +56,20 @@ async fn push_from(world: &World, app: &App, more: &[(&str, &str)], address: &st
     http.post_form(&url, &fields).await
 }
 
-async fn pushed(world: &World, app: &App) -> String {
+pub(crate) async fn pushed(world: &World, app: &App) -> String {
     let answer = push(world, app, &[]).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     assert_eq!(answer.json()["expires_in"], 90);
     answer.json()["request_uri"].as_str().unwrap().to_owned()
 }
 
-fn url(world: &World, fields: &[(&str, &str)]) -> String {
+pub(crate) fn url(world: &World, fields: &[(&str, &str)]) -> String {
     let base = world.url("/oauth2/authorize");
     Url::parse_with_params(&base, fields).unwrap().into()
 }
 
 /// The way from a request that holds another to a code.
-async fn code(world: &World, fields: &[(&str, &str)]) -> String {
+pub(crate) async fn code(world: &World, fields: &[(&str, &str)]) -> String {
     let mut browser = Http::new();
     let first = browser.get(&url(world, fields)).await;
     assert_eq!(first.status, 303, "{}", first.text());
@@ -163,6 +169,32 @@ async fn one_client_cannot_fill_the_place_of_all() {
     assert_eq!(push(&world, &other, &[]).await.status, 201);
     world.wait(90);
     assert_eq!(push(&world, &app, &[]).await.status, 201);
+}
+
+#[tokio::test]
+async fn all_together_push_no_more_than_there_is_room_for() {
+    let world = World::new().await;
+    let public = json!({ "token_endpoint_auth_method": "none" });
+    let app = world.register(public).await;
+    // each takes 13 KiB: 2520 of them fit into 32 MiB
+    let hint = "{".repeat(4100);
+    let more = [("login_hint", hint.as_str())];
+    let push = async |no: u32| {
+        let from = format!("203.0.113.{}", no / 100);
+        push_from(&world, &app, &more, &from).await.status
+    };
+    let pushes = futures::stream::iter(0..2520)
+        .map(push)
+        .buffer_unordered(64);
+    let statuses: Vec<_> = pushes.collect().await;
+    assert!(statuses.iter().all(|status| *status == 201));
+    let full = push_from(&world, &app, &more, "198.51.100.1").await;
+    assert_error(&full, 503, "temporarily_unavailable");
+    assert_eq!(full.header("retry-after"), Some("1"));
+    assert_eq!(world.refused_at("pushes_waiting"), 1);
+    world.wait(1);
+    let next = push_from(&world, &app, &more, "198.51.100.1").await;
+    assert_eq!(next.status, 201);
 }
 
 #[tokio::test]

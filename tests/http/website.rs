@@ -149,6 +149,11 @@ impl Website {
 
     /// A provider that trusts these.
     pub(crate) async fn world_of(websites: &[&Self], more: &str) -> World {
+        World::with(&Self::trusted(websites, more)).await
+    }
+
+    /// The settings of a provider that trusts these.
+    pub(crate) fn trusted(websites: &[&Self], more: &str) -> String {
         let [first, ..] = websites else {
             panic!("no website");
         };
@@ -156,8 +161,7 @@ impl Website {
         let all: Vec<_> = websites.iter().map(|one| ca(one).unwrap()).collect();
         let file = first.folder.path().join("all.pem");
         std::fs::write(&file, all.concat()).unwrap();
-        let settings = format!("fetch.ca_file = '{}'\n{more}", file.display());
-        World::with(&settings).await
+        format!("fetch.ca_file = '{}'\n{more}", file.display())
     }
 }
 

@@ -52,7 +52,12 @@ impl World {
 
     /// On a database of PostgreSQL. All others are, too, where `XMPP_OAUTH_STORAGE=postgres` is set.
     pub(crate) async fn on_postgres() -> Self {
-        Self::on(on_postgres().await, "").await
+        Self::on_postgres_with("").await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn on_postgres_with(more: &str) -> Self {
+        Self::on(on_postgres().await, more).await
     }
 
     /// With other settings, in TOML: `http.trusted_proxies = []`. An empty text takes one out.

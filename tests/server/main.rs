@@ -16,6 +16,8 @@ mod answers;
 mod accounts;
 mod backup;
 mod check;
+#[expect(dead_code, reason = "the storms use the rest of it")]
+mod cluster;
 mod control;
 mod demo;
 mod devices;
@@ -28,6 +30,7 @@ mod oauth_external;
 mod oauthbearer;
 mod other_clients;
 mod played;
+mod processes;
 mod profile;
 mod proxy;
 mod rest;

@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(2);
 
 async fn server(release: Release) -> Server {
-    Wish::of(release).with_two_components().start().await
+    Wish::of(release).with_components(2).start().await
 }
 
 async fn both(server: &Server) -> [Component; 2] {

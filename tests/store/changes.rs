@@ -164,6 +164,55 @@ async fn a_reader_hears_of_another_process_at_once_and_begins_anew_where_it_was_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn old_changes_are_deleted_and_later_ones_stay() {
+    let server = Server::shared();
+    let settings = server.database().await;
+    let database = &settings.name;
+    let store = open(&settings).await;
+    let add = "INSERT INTO changes (kind, key, at)
+        SELECT 'client', convert_to(age::text, 'UTF8'), now() - age * interval '1 second'
+        FROM unnest(ARRAY[0, 500, 700, 9000]) AS age";
+    server.sql(database, add).await;
+    let mut changes = reader(&*store).await;
+    assert_eq!(read(&mut changes).await, []);
+    let left = "SELECT count(*) FROM changes";
+    assert_eq!(server.number(database, left).await, 2);
+    let old = "SELECT count(*) FROM changes WHERE at < now() - interval '600 seconds'";
+    assert_eq!(server.number(database, old).await, 0);
+}
+
+/// By the database's clock, which goes ahead by as much as a table says: a function of ours is found before
+/// its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_was_away_too_long_begins_anew() {
+    let server = Server::shared();
+    let settings = server.database().await;
+    let database = &settings.name;
+    let clock = format!(
+        "CREATE TABLE ahead (seconds BIGINT); INSERT INTO ahead VALUES (0);
+         CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+             AS 'SELECT pg_catalog.clock_timestamp() + seconds * interval ''1 second'' FROM public.ahead';
+         ALTER DATABASE {database} SET search_path = public, pg_catalog"
+    );
+    server.sql(database, &clock).await;
+    let store = open(&settings).await;
+    let mut changes = reader(&*store).await;
+    let pass = async |seconds: u32| {
+        let sql = format!("UPDATE ahead SET seconds = seconds + {seconds}");
+        server.sql(database, &sql).await;
+        store.put_client(&client("Gajim")).await.unwrap();
+    };
+    pass(100).await;
+    assert_eq!(read(&mut changes).await.len(), 1);
+    pass(130).await;
+    let news = changes.read().await.unwrap();
+    assert!(news.missed, "what it did not read may have been deleted");
+    assert_eq!(news.changes, []);
+    pass(100).await;
+    assert_eq!(read(&mut changes).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_program_works_with_a_newer_schema_that_lets_it_and_with_no_other() {
     let server = Server::shared();
     let settings = server.database().await;

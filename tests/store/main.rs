@@ -22,6 +22,7 @@ mod model;
 mod notices;
 mod pools;
 mod purge;
+mod pushes;
 mod rotation;
 mod sessions;
 
@@ -136,6 +137,11 @@ conformance! {
         an_account_that_nothing_is_kept_of_is_sent_none
         whoever_wants_no_notices_is_sent_none_until_they_want_them_again
         a_deleted_account_leaves_no_wish_to_the_next_of_its_name;
+    pushes:
+        a_pushed_request_is_taken_once_by_its_client_and_in_time
+        of_many_who_take_one_pushed_request_one_gets_it
+        a_client_has_no_more_pushed_requests_open_than_it_may
+        pushed_requests_that_nobody_brought_are_purged_in_small_steps;
     logouts:
         a_sign_in_is_known_by_its_grant_while_its_session_lives
         the_end_of_a_session_is_told_to_the_clients_that_it_signed_in_to

@@ -3,6 +3,8 @@
 
 #[path = "changes.rs"]
 mod changes;
+#[path = "tally.rs"]
+mod tally;
 
 use std::net::TcpListener;
 use std::sync::Arc;

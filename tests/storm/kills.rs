@@ -12,6 +12,7 @@ use crate::apps::Provider;
 use crate::figures::{Before, from, name, person, spread, tell, town};
 use crate::site::{LIMIT, Site, VERIFIER};
 use crate::support::http::{Answer, Http};
+use crate::support::process::Program;
 use crate::support::wait::until;
 
 const STORM: &str = "kill -9";
@@ -20,14 +21,14 @@ const PEOPLE: usize = 8;
 
 /// What the program has answered about one app of one person.
 #[derive(Debug)]
-struct App {
+pub(crate) struct App {
     client_id: String,
     name: String,
     known: Known,
 }
 
 #[derive(Debug)]
-enum Known {
+pub(crate) enum Known {
     /// It was granted, this is the newest refresh token that was answered, and the access tokens of its
     /// pair and of the pair before the last exchange.
     Live {
@@ -43,16 +44,33 @@ enum Known {
     Unanswered,
 }
 
+impl App {
+    /// One of which nothing is known.
+    pub(crate) fn unanswered(client_id: String, name: String) -> Self {
+        Self {
+            client_id,
+            name,
+            known: Known::Unanswered,
+        }
+    }
+}
+
 /// What is shared with those who use the program.
 #[derive(Debug, Default)]
-struct Load {
-    over: AtomicBool,
-    answered: AtomicUsize,
-    cut_off: AtomicUsize,
+pub(crate) struct Load {
+    pub(crate) over: AtomicBool,
+    pub(crate) answered: AtomicUsize,
+    pub(crate) cut_off: AtomicUsize,
+}
+
+impl Load {
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.over.load(Ordering::SeqCst)
+    }
 }
 
 /// One person with many apps, who does one thing after the other.
-struct Person {
+pub(crate) struct Person {
     number: usize,
     provider: Provider,
     load: Arc<Load>,
@@ -60,15 +78,34 @@ struct Person {
     apps: Vec<App>,
 }
 
-fn text(answer: &Answer, name: &str) -> String {
+/// An answer that says neither yes nor no is none: it is done, or it is not.
+pub(crate) fn settled(answer: io::Result<Answer>) -> io::Result<Answer> {
+    let answer = answer?;
+    match answer.status {
+        500.. => Err(io::Error::other(answer.text())),
+        _ => Ok(answer),
+    }
+}
+
+pub(crate) fn text(answer: &Answer, name: &str) -> String {
     let value = answer.json()[name].as_str().map(str::to_owned);
     value.unwrap_or_else(|| panic!("no {name}: {}", answer.text()))
 }
 
 impl Person {
-    async fn live(mut self) -> Vec<App> {
+    pub(crate) fn new(number: usize, provider: Provider, load: &Arc<Load>) -> Self {
+        Self {
+            number,
+            provider,
+            load: Arc::clone(load),
+            browser: from(&format!("203.0.113.{number}")),
+            apps: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn live(mut self) -> Vec<App> {
         let mut round = 0;
-        while !self.load.over.load(Ordering::SeqCst) {
+        while self.load.goes_on() {
             if self.live_round(round).await.is_err() {
                 self.load.cut_off.fetch_add(1, Ordering::SeqCst);
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -90,12 +127,15 @@ impl Person {
         }
     }
 
-    /// Gives an app access: now and then one that then fails to show that the code is its own.
-    async fn grant(&mut self, round: usize) -> io::Result<()> {
+    /// Registers an app and gives it a code: its client_id, its name and the code, where nothing was refused.
+    pub(crate) async fn code(
+        &mut self,
+        round: usize,
+    ) -> io::Result<Option<(String, String, String)>> {
         let app_name = format!("app {}.{round}", self.number);
         let answer = self.provider.register(&mut self.browser, &app_name).await?;
         if answer.status != 201 {
-            return Ok(());
+            return Ok(None);
         }
         let client_id = text(&answer, "client_id");
         let page = self
@@ -108,17 +148,24 @@ impl Person {
                 .give_password(&mut self.browser, &page, person(&who))
                 .await?;
         }
-        let consent = self
+        let code = self
             .provider
             .consent(&mut self.browser, &client_id, "allow")
             .await?;
-        let Some(code) = consent else { return Ok(()) };
+        Ok(code.map(|code| (client_id, app_name, code)))
+    }
+
+    /// Gives an app access: now and then one that then fails to show that the code is its own.
+    async fn grant(&mut self, round: usize) -> io::Result<()> {
+        let Some((client_id, app_name, code)) = self.code(round).await? else {
+            return Ok(());
+        };
         let is_theirs = !round.is_multiple_of(5);
         let verifier = match is_theirs {
             true => VERIFIER.to_owned(),
             false => "w".repeat(43),
         };
-        let redeemed = self.provider.redeem(&client_id, &code, &verifier).await;
+        let redeemed = settled(self.provider.redeem(&client_id, &code, &verifier).await);
         let known = match &redeemed {
             Ok(answer) if answer.status == 200 => {
                 assert!(is_theirs, "a code was given to a stranger");
@@ -161,7 +208,7 @@ impl Person {
         else {
             return Ok(());
         };
-        let answer = self.provider.refresh(&app.client_id, refresh).await?;
+        let answer = settled(self.provider.refresh(&app.client_id, refresh).await)?;
         assert_eq!(answer.status, 200, "{}: {}", app.name, answer.text());
         *refresh = text(&answer, "refresh_token");
         *superseded = Some(std::mem::replace(access, text(&answer, "access_token")));
@@ -207,13 +254,7 @@ async fn a_hundred_kills_lose_nothing_that_was_answered_and_let_nothing_in_that_
     let load = Arc::new(Load::default());
     let people: Vec<_> = (0..PEOPLE)
         .map(|number| {
-            let person = Person {
-                number,
-                provider: Provider::of(&site),
-                load: Arc::clone(&load),
-                browser: from(&format!("203.0.113.{number}")),
-                apps: Vec::new(),
-            };
+            let person = Person::new(number, Provider::of(&site), &load);
             tokio::spawn(person.live())
         })
         .collect();
@@ -254,20 +295,20 @@ async fn a_hundred_kills_lose_nothing_that_was_answered_and_let_nothing_in_that_
         load.cut_off.load(Ordering::SeqCst) > 20,
         "it was quiet when the power went"
     );
-    check(&site, &apps).await;
+    check(&site.program, &apps).await;
     let before = Before::look(STORM, &site).await;
     before.is_as_before(&site).await;
 }
 
 /// What was answered is so, and nothing else.
-async fn check(site: &Site, apps: &[App]) {
-    let listed = site.program.run(&["grants", "list", "--json"]).await;
+pub(crate) async fn check(program: &Program, apps: &[App]) {
+    let listed = program.run(&["grants", "list", "--json"]).await;
     let listed: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
     let granted: BTreeSet<_> = listed
         .iter()
         .map(|grant| grant["client_name"].as_str().unwrap())
         .collect();
-    let provider = Provider::of(site);
+    let provider = Provider::of_all([program]);
     for app in apps {
         let is_granted = granted.contains(app.name.as_str());
         match &app.known {

@@ -18,6 +18,8 @@ mod support;
 
 #[path = "../support/answers.rs"]
 mod answers;
+#[path = "../server/cluster.rs"]
+mod cluster;
 #[path = "../server/site.rs"]
 mod site;
 
@@ -28,6 +30,7 @@ mod kills;
 mod logins;
 mod passwords;
 mod people;
+mod processes;
 mod servers;
 mod silence;
 mod stanzas;

@@ -20,6 +20,7 @@ pub(crate) mod browser;
 pub(crate) mod child;
 pub(crate) mod ejabberd;
 pub(crate) mod http;
+pub(crate) mod network;
 pub(crate) mod nginx;
 pub(crate) mod npm;
 pub(crate) mod ports;

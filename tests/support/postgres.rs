@@ -45,7 +45,7 @@ $more
 END
 cat >"$dir/data/pg_hba.conf" <<END
 local all all trust
-host all all 127.0.0.1/32 scram-sha-256
+host all all samenet scram-sha-256
 END
 if [ "$port" != 5432 ]; then
 	run openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
@@ -86,8 +86,13 @@ impl Server {
     /// One that a test may stop and start. It listens on a port of loopback too, with TLS if it is asked
     /// for, where it wants passwords.
     pub(crate) fn own(port: u16) -> Self {
-        let more = "listen_addresses = '127.0.0.1'\nssl = on";
-        Self::start(port, more)
+        Self::own_at(port, "127.0.0.1")
+    }
+
+    /// The same, at these addresses, with commas between them.
+    pub(crate) fn own_at(port: u16, addresses: &str) -> Self {
+        let more = format!("listen_addresses = '{addresses}'\nssl = on");
+        Self::start(port, &more)
     }
 
     fn start(port: u16, more: &str) -> Self {

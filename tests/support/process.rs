@@ -5,6 +5,7 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use super::child::{Guarded, Signal, dies_with_us, read_log};
 use super::http::Http;
@@ -13,10 +14,14 @@ use super::wait::{START, until};
 
 const BIN: &str = env!("CARGO_BIN_EXE_xmpp-oauth");
 
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// A folder with a component.toml, and `serve` in it, running or not.
 pub(crate) struct Program {
-    dir: TempDir,
+    // before the folder with its log, whose end it shows
     child: Option<Guarded>,
+    dir: TempDir,
     environment: Vec<(String, String)>,
     launcher: Vec<String>,
     /// Of `[http] listen`.
@@ -95,12 +100,10 @@ impl Program {
             if let Some(status) = child.ended() {
                 panic!("serve ended with {status} instead of getting ready");
             }
-            Http::new()
-                .try_get(&url)
-                .await
-                .ok()
-                .filter(|answer| answer.status == 200)
-                .map(drop)
+            // one that is asked while it is cut off may never answer
+            let asked = timeout(PATIENCE, Http::new().try_get(&url)).await;
+            let answer = asked.ok()?.ok()?;
+            (answer.status == 200).then_some(())
         })
         .await;
     }

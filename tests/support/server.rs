@@ -1,12 +1,15 @@
 //! A server of either kind, shaped by what a scenario wants of it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::child::Signal;
 use super::ejabberd::Ejabberd;
-use super::prosody::{COMPONENT, Prosody, SECOND, SECRET, STRANGER};
+use super::prosody::{COMPONENT, Prosody, SECOND, SECRET, STRANGER, THIRD, User};
 use super::release::{Release, Software, Source};
+
+/// The components, as many of them as a scenario wants.
+const COMPONENTS: [&str; 3] = [COMPONENT, SECOND, THIRD];
 
 /// What a scenario wants of its server.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +25,10 @@ pub(crate) struct Wish {
     has_web: bool,
     /// Our module is there.
     pub(crate) has_oauth_module: bool,
-    /// The module knows two components; a third may connect.
-    pub(crate) has_two_components: bool,
+    /// How many components the module knows, up to three. Where it is more than one, a stranger may connect.
+    components: usize,
+    /// Where components may connect, beside loopback.
+    pub(crate) component_address: Option<Ipv4Addr>,
 }
 
 impl Wish {
@@ -36,7 +41,8 @@ impl Wish {
             has_sasl2: false,
             has_web: false,
             has_oauth_module: true,
-            has_two_components: false,
+            components: 1,
+            component_address: None,
         }
     }
 
@@ -68,11 +74,28 @@ impl Wish {
         }
     }
 
-    pub(crate) fn with_two_components(self) -> Self {
+    pub(crate) fn with_components(self, components: usize) -> Self {
+        Self { components, ..self }
+    }
+
+    pub(crate) fn reached_at(self, address: Ipv4Addr) -> Self {
         Self {
-            has_two_components: true,
+            component_address: Some(address),
             ..self
         }
+    }
+
+    /// Those that the module knows.
+    pub(crate) fn known_components(self) -> &'static [&'static str] {
+        &COMPONENTS[..self.components]
+    }
+
+    /// Those that may connect.
+    pub(crate) fn all_components(self) -> Vec<&'static str> {
+        let known = self.known_components().iter().copied();
+        known
+            .chain((self.components > 1).then_some(STRANGER))
+            .collect()
     }
 
     pub(crate) fn without_oauth_module(self) -> Self {
@@ -133,14 +156,18 @@ impl Wish {
         if self.has_web {
             builder = builder.global_modules(&["websocket", "bosh"]);
         }
-        if self.has_two_components {
-            builder = builder.host_line(&format!(
-                "oauth_component = {{ {COMPONENT:?}, {SECOND:?} }}"
-            ));
-            for name in [SECOND, STRANGER] {
-                let section = format!("Component {name:?}\ncomponent_secret = {SECRET:?}");
-                builder = builder.component_line(&section);
-            }
+        if let known @ [_, _, ..] = self.known_components() {
+            let known = known.iter().map(|name| format!("{name:?}"));
+            let known = known.collect::<Vec<_>>().join(", ");
+            builder = builder.host_line(&format!("oauth_component = {{ {known} }}"));
+        }
+        for name in &self.all_components()[1..] {
+            let section = format!("Component {name:?}\ncomponent_secret = {SECRET:?}");
+            builder = builder.component_line(&section);
+        }
+        if let Some(address) = self.component_address {
+            let line = format!("component_interfaces = {{ \"127.0.0.1\", \"{address}\" }}");
+            builder = builder.global_line(&line);
         }
         if !self.has_oauth_module {
             builder = builder.without_oauth_module();
@@ -240,6 +267,14 @@ impl Server {
         match self {
             Self::Prosody(server) => server.component(),
             Self::Ejabberd(server) => server.component(),
+        }
+    }
+
+    /// Makes an account.
+    pub(crate) async fn add_user(&self, user: User<'_>) {
+        match self {
+            Self::Prosody(server) => server.add_user(user).await,
+            Self::Ejabberd(server) => server.add_user(user).await,
         }
     }
 

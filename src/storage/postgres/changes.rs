@@ -122,7 +122,7 @@ struct Place {
     read_at: i64,
     leads: bool,
     tried_to_lead: Option<Instant>,
-    cleaned_up: Instant,
+    cleaned_up: Option<Instant>,
 }
 
 impl Follower {
@@ -148,7 +148,7 @@ impl Follower {
             read_at: here.get(1),
             leads: false,
             tried_to_lead: None,
-            cleaned_up: Instant::now(),
+            cleaned_up: None,
         };
         place.try_to_lead().await?;
         Ok(place)
@@ -230,7 +230,10 @@ impl Place {
 
     /// Any process does, and none waits for another.
     async fn clean_up(&mut self) -> std::result::Result<(), Failure> {
-        if self.cleaned_up.elapsed() < CLEANS_UP {
+        let is_due = self
+            .cleaned_up
+            .is_none_or(|cleaned_up| cleaned_up.elapsed() >= CLEANS_UP);
+        if !is_due {
             return Ok(());
         }
         let sql = format!(
@@ -241,7 +244,7 @@ impl Place {
         let gone = self.client.execute(&sql, &[]).await?;
         // There are more: the next ones go with the next reading.
         if gone < STEP {
-            self.cleaned_up = Instant::now();
+            self.cleaned_up = Some(Instant::now());
         }
         Ok(())
     }

@@ -27,9 +27,8 @@ pub(super) use self::copy::Alone;
 use self::counts::Counts;
 use self::pool::{Kind, Pool};
 use self::session::Server;
-use super::Changes;
-use super::Result;
 use super::sql::{Backend, Db};
+use super::{Changes, Result, Tally};
 use crate::config::Postgres;
 use crate::metrics::Metrics;
 
@@ -100,6 +99,18 @@ impl Backend for PostgresStore {
         F: Fn(&dyn Db) -> Result<T> + Send + 'static,
     {
         self.pool.run(Kind::WriteOwn, work).await
+    }
+
+    async fn once<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static,
+    {
+        self.pool.run(Kind::Once, work).await
+    }
+
+    fn shared_tally(&self) -> Option<&dyn Tally> {
+        Some(self)
     }
 
     fn follow(&self) -> Option<Box<dyn Changes>> {

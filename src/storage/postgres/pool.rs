@@ -36,12 +36,14 @@ pub(super) enum Kind {
     Write,
     /// To be alone with the rows that it writes.
     WriteOwn,
+    /// Nothing: it is one statement that writes.
+    Once,
 }
 
 impl Kind {
     fn begin(self) -> Option<&'static str> {
         match self {
-            Self::LookUp => None,
+            Self::LookUp | Self::Once => None,
             Self::List => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
             Self::Write => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
             Self::WriteOwn => Some("BEGIN ISOLATION LEVEL REPEATABLE READ"),
@@ -296,7 +298,9 @@ impl Thread {
         };
         let seconds = since.elapsed().as_secs_f64();
         match (&failure, job.kind()) {
-            (None, Kind::Write | Kind::WriteOwn) => self.counts.all.commit_seconds.observe(seconds),
+            (None, Kind::Write | Kind::WriteOwn | Kind::Once) => {
+                self.counts.all.commit_seconds.observe(seconds);
+            }
             (None, _) => self.counts.all.read_seconds.observe(seconds),
             (Some(failure), _) => {
                 self.counts.all.failures.inc();

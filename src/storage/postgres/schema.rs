@@ -28,10 +28,11 @@ const fn migration(version: i64, compatible_since: i64, sql: &'static str) -> Mi
 /// processes are replaced one at a time. What it must not do is to take away or rename what that release
 /// reads or writes, or to demand what it does not write. That comes a release later, and raises
 /// `compatible_since`.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     migration(7, 7, FIRST),
     migration(8, 8, LOGOUTS),
     migration(9, 9, CHANGES),
+    migration(10, 9, SHARED),
 ];
 
 /// Whoever holds this lock brings the schema up to date. The number is ours: "xmpp-oau".
@@ -228,6 +229,34 @@ CREATE UNLOGGED TABLE changes (
 );
 CREATE INDEX changes_by_xid ON changes (xid);
 CREATE INDEX changes_by_age ON changes (at);
+"#;
+
+/// What is counted of tries goes without the disk: after a crash of the server there is nothing of it, as in a
+/// process's memory after a restart. What was shown once is kept like all else.
+const SHARED: &str = r#"
+CREATE TABLE pushed_requests (
+    hash BYTEA PRIMARY KEY,
+    client BYTEA NOT NULL,
+    request TEXT COLLATE "C" NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX pushed_requests_by_client ON pushed_requests (client, expires_at);
+CREATE INDEX pushed_requests_by_end ON pushed_requests (expires_at);
+
+CREATE UNLOGGED TABLE tries (
+    brake TEXT COLLATE "C" NOT NULL,
+    key BYTEA NOT NULL,
+    back_at BIGINT NOT NULL,
+    taken BOOLEAN NOT NULL,
+    PRIMARY KEY (brake, key)
+);
+CREATE INDEX tries_by_end ON tries (back_at);
+
+CREATE TABLE shown (
+    hash BYTEA PRIMARY KEY,
+    gone_at BIGINT NOT NULL
+);
+CREATE INDEX shown_by_end ON shown (gone_at);
 "#;
 
 const LOGOUTS: &str = r#"

@@ -18,18 +18,21 @@ mod keys;
 mod logouts;
 mod notices;
 mod purge;
+mod pushes;
 mod rows;
 mod sessions;
 mod store;
+mod tally;
 mod tokens;
 
 #[cfg(test)]
 pub(super) use self::grants::list_sql;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::future::Future;
 
-use super::{Change, Changes, Result, StoreError};
+use super::{Change, Changes, Result, StoreError, Tally};
 use crate::metrics::Metrics;
 
 /// A database, and how operations get to it.
@@ -63,6 +66,18 @@ pub(crate) trait Backend: Send + Sync + 'static {
         T: Send + 'static,
         F: Fn(&dyn Db) -> Result<T> + Send + 'static;
 
+    /// Carries out one that writes by a single statement, and needs no more than that to be whole. Where the
+    /// connection breaks meanwhile, it may be done twice.
+    fn once<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static;
+
+    /// See [`Store::tally`](super::Store::tally).
+    fn shared_tally(&self) -> Option<&dyn Tally> {
+        None
+    }
+
     /// See [`Store::changes`](super::Store::changes).
     fn follow(&self) -> Option<Box<dyn Changes>> {
         None
@@ -95,8 +110,9 @@ pub(crate) trait Db {
 /// What is done with a row.
 pub(crate) type Read<'a> = dyn FnMut(&dyn Row) -> Result<()> + 'a;
 
-/// What a parameter may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a parameter may be. In a log it says what it is, and not which: some are keys, and who logs them is
+/// the database's library.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     /// A whole number.
     Integer(Option<i64>),
@@ -106,6 +122,17 @@ pub(crate) enum Value<'a> {
     Blob(Option<&'a [u8]>),
     /// Yes or no.
     Flag(bool),
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Integer(_) => "number",
+            Self::Text(_) => "text",
+            Self::Blob(_) => "bytes",
+            Self::Flag(_) => "flag",
+        })
+    }
 }
 
 /// A statement's parameters.
@@ -215,4 +242,22 @@ from_column! {
     Column::Text(text) => String: Some(text.to_owned());
     Column::Blob(bytes) => Vec<u8>: Some(bytes.to_owned());
     Column::Blob(bytes) => [u8; 32]: bytes.try_into().ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Value;
+
+    #[test]
+    fn a_parameter_in_a_log_does_not_say_which_it_is() {
+        for value in [
+            Value::from("a secret"),
+            Value::Blob(Some(b"a secret")),
+            Value::from(1_234_567_i64),
+        ] {
+            let logged = format!("{value:?}");
+            let is_hidden = ["secret", "97, 32", "1234567"].map(|part| !logged.contains(part));
+            assert_eq!(is_hidden, [true; 3], "{logged}");
+        }
+    }
 }

@@ -25,6 +25,11 @@ pub(super) fn purge(
             now,
         ),
         (
+            "DELETE FROM pushed_requests WHERE hash IN
+                 (SELECT hash FROM pushed_requests WHERE expires_at <= ? LIMIT ?)",
+            now,
+        ),
+        (
             "DELETE FROM device_codes WHERE hash IN
                  (SELECT hash FROM device_codes WHERE gone_at <= ? LIMIT ?)",
             now,

@@ -7,18 +7,18 @@ use jid::{BareJid, DomainPart};
 
 use super::rows::{change, find};
 use super::{Backend, clients, codes, devices, events, grants, keys, logouts, notices, params};
-use super::{purge, sessions, tokens};
+use super::{purge, pushes, sessions, tokens};
 use crate::clock::Timestamp;
 use crate::metrics::Metrics;
 use crate::model::{
     AccessToken, Approval, AuthorizationCode, BrowserSession, Client, ClientId, DeviceCode,
     EndReason, Event, Generation, Grant, GrantId, KeptEvent, NoticeKind, Pair, PendingLogout,
-    RefreshToken, SignIn,
+    PushedRequest, RefreshToken, SignIn,
 };
 use crate::secrets::TokenHash;
 use crate::storage::{
     Change, Changes, DeviceAnswered, DeviceSaved, Ended, GrantFilter, Holder, Redeemed, Result,
-    Rotation, Store, StoreError, StoredClient, StoredKey,
+    Rotation, Store, StoreError, StoredClient, StoredKey, Tally,
 };
 
 #[async_trait]
@@ -87,6 +87,29 @@ impl<B: Backend> Store for B {
         let (hash, client, grant, pair) = (*hash, client.clone(), grant.clone(), pair.clone());
         // Whatever takes the code or its client back meanwhile writes the code, too.
         self.write_own(move |db| codes::redeem(db, &hash, &client, &grant, &pair, now))
+            .await
+    }
+
+    async fn save_push(
+        &self,
+        uri: &TokenHash,
+        pushed: &PushedRequest,
+        most: Option<usize>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (uri, pushed) = (*uri, pushed.clone());
+        self.once(move |db| pushes::save(db, &uri, &pushed, most, now))
+            .await
+    }
+
+    async fn take_push(
+        &self,
+        uri: &TokenHash,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
+        let (uri, client) = (*uri, client.clone());
+        self.once(move |db| pushes::take(db, &uri, &client, now))
             .await
     }
 
@@ -423,6 +446,10 @@ impl<B: Backend> Store for B {
         self.follow()
     }
 
+    fn tally(&self) -> Option<&dyn Tally> {
+        self.shared_tally()
+    }
+
     async fn announce(&self, account: &BareJid) -> Result<()> {
         if !B::IS_SHARED {
             return Ok(());
@@ -432,8 +459,12 @@ impl<B: Backend> Store for B {
     }
 
     async fn purge(&self, now: Timestamp, ended_before: Timestamp, limit: usize) -> Result<usize> {
-        self.write(move |db| purge::purge(db, now, ended_before, limit))
-            .await
+        let gone = self.write(move |db| purge::purge(db, now, ended_before, limit));
+        let gone = gone.await?;
+        match self.shared_tally() {
+            Some(tally) => Ok(gone + tally.purge(now, limit).await?),
+            None => Ok(gone),
+        }
     }
 
     async fn forget_addresses(&self) -> Result<()> {

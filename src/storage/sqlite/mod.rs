@@ -106,6 +106,14 @@ impl Backend for SqliteStore {
         self.write(work).await
     }
 
+    async fn once<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&dyn Db) -> Result<T> + Send + 'static,
+    {
+        self.write(work).await
+    }
+
     async fn shut(&self) {
         self.lookups.close().await;
         self.lists.close().await;

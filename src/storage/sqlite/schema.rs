@@ -27,7 +27,7 @@ const LOG_SIZE: i64 = 64 << 20;
 
 /// Each brings the schema from the version of its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     VERSION_1,
     VERSION_2,
     DEVICE_CODES,
@@ -37,6 +37,7 @@ const MIGRATIONS: [&str; 9] = [
     NOTICES,
     LOGOUTS,
     CHANGES,
+    SHARED,
 ];
 
 /// `no` is a row's short name inside the file. Accounts are two columns, so that a host's stand
@@ -287,6 +288,19 @@ CREATE INDEX pending_logouts_by_client ON pending_logouts (client_id, tries, sid
 
 /// What several processes have to hear of each other is for databases that several share.
 const CHANGES: &str = "";
+
+/// Pushed requests that no browser has brought yet. What several processes count together is, again, for
+/// databases that they share.
+const SHARED: &str = "
+CREATE TABLE pushed_requests (
+    hash BLOB PRIMARY KEY,
+    client BLOB NOT NULL,
+    request TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pushed_requests_by_client ON pushed_requests (client, expires_at);
+CREATE INDEX pushed_requests_by_end ON pushed_requests (expires_at);
+";
 
 /// Opens or makes the file, for the one connection that writes.
 pub(super) fn open_to_write(path: &Path) -> Result<Connection> {

@@ -12,12 +12,10 @@ use crate::support::prosody::{
 /// `ejabberd.yml`, as the server sees its folder at `dir`. `with_module`: ours is installed.
 pub(super) fn yaml(wish: Wish, ports: &Ports, dir: &Path, with_module: bool) -> String {
     let dir = dir.display();
-    let (components, known): (&[_], &[_]) = match wish.has_two_components {
-        true => (&[COMPONENT, SECOND], &[COMPONENT, SECOND, STRANGER]),
-        false => (&[COMPONENT], &[COMPONENT]),
-    };
-    let known = known
-        .iter()
+    let components = wish.known_components();
+    let known = wish
+        .all_components()
+        .into_iter()
         .map(|name| format!("{name}: {{password: \"{SECRET}\"}}"));
     let known = known.collect::<Vec<_>>().join(", ");
     let mut yaml = format!(
@@ -77,6 +75,16 @@ modules:
         component = ports.component,
         http = ports.http,
     );
+    if let Some(address) = wish.component_address {
+        // listeners stand before the modules
+        let here = format!(
+            "  - port: {}\n    ip: \"127.0.0.1\"\n    module: ejabberd_service",
+            ports.component
+        );
+        let there = here.replace("127.0.0.1", &address.to_string());
+        let known = format!("\n    global_routes: false\n    hosts: {{{known}}}\n");
+        yaml = yaml.replace("\nmodules:\n", &format!("\n{there}{known}modules:\n"));
+    }
     if wish.has_fast() {
         yaml += "  mod_auth_fast: {}\n";
     }

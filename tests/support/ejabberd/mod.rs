@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::child::{Guarded, Signal, read_log, tail};
 use super::ports::{free_ports, loopback};
-use super::prosody::{HOST, Ports, certificates};
+use super::prosody::{HOST, Ports, User, certificates};
 use super::release::{Release, Source};
 use super::server::Wish;
 use super::wait::{START, until};
@@ -193,6 +193,13 @@ impl Ejabberd {
             "{module}:{function}: {printed}{}",
             String::from_utf8_lossy(&output.stderr)
         );
+    }
+
+    /// Makes an account.
+    pub(crate) async fn add_user(&self, user: User<'_>) {
+        let arguments = [user.name, user.host, user.password].map(|text| format!("<<\"{text}\">>"));
+        self.call("ejabberd_auth", "try_register", &arguments.join(", "))
+            .await;
     }
 
     /// Changes a password.

@@ -27,8 +27,10 @@ pub(crate) const HOST: &str = "localhost";
 pub(crate) const OTHER_HOST: &str = "other.localhost";
 /// The component's JID.
 pub(crate) const COMPONENT: &str = "oauth.localhost";
-/// The JID of a second process, where a scenario wants two.
+/// The JID of a second process, where a scenario wants several.
 pub(crate) const SECOND: &str = "oauth2.localhost";
+/// And of a third.
+pub(crate) const THIRD: &str = "oauth3.localhost";
 /// A component there that the module has not been told of.
 pub(crate) const STRANGER: &str = "stranger.localhost";
 /// Chat rooms (XEP-0045).
@@ -314,6 +316,13 @@ impl Prosody {
     /// Disables an account inside the server, where the release can: 0.12 knows no such thing.
     pub(crate) async fn disable_user(&self, jid: &str) {
         self.shell(&format!("user:disable({jid:?})")).await;
+    }
+
+    /// Makes an account.
+    pub(crate) async fn add_user(&self, user: User<'_>) {
+        let jid = format!("{}@{}", user.name, user.host);
+        self.shell(&format!("user:create({jid:?}, {:?})", user.password))
+            .await;
     }
 
     /// Removes an account inside the server: `user-deleted` fires.
