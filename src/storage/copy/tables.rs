@@ -42,6 +42,15 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
         "changes",
         "what processes that run tell each other; none runs meanwhile",
     ),
+    (
+        "pushed_requests",
+        "good for a minute and a half: the client pushes again",
+    ),
+    ("tries", "what was tried lately, which a start forgets"),
+    (
+        "shown",
+        "what was shown lately, which is good for minutes; SQLite has none of it",
+    ),
     (UNFINISHED, "says that the database is half a copy"),
 ];
 
