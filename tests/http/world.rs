@@ -16,11 +16,13 @@ use xmpp_oauth::metrics::{self, Metrics};
 use xmpp_oauth::model::{Grant, GrantId, KeptEvent, SigningAlgorithm};
 use xmpp_oauth::oauth::{Foundation, Provider};
 use xmpp_oauth::secrets::OsRandom;
+use xmpp_oauth::storage::copy::CopyError;
 use xmpp_oauth::storage::sqlite::SqliteStore;
 use xmpp_oauth::storage::{self, GrantFilter, Store, StoredKey};
 
 use crate::postgres;
 use crate::server::Server;
+use crate::wait::{START, until};
 
 pub(crate) const ALICE: &str = "alice@example.com";
 pub(crate) const PASSWORD: &str = "wonderland";
@@ -128,6 +130,7 @@ impl World {
     /// file of this name.
     pub(crate) async fn moved(mut self, file: Option<&str>) -> Self {
         self.stop.send_replace(true);
+        self.turn_deaf();
         self.store.close().await;
         self.storage = match file {
             None => on_postgres().await,
@@ -136,11 +139,20 @@ impl World {
         let text = settings(&self.issuer, "") + &self.storage;
         let config = Arc::new(config::parse(&text, self.folder.path()).unwrap());
         let before = std::mem::replace(&mut self.config, Arc::clone(&config));
-        let copied = tokio::task::spawn_blocking(move || {
-            let (from, to) = (&before.storage.database, &config.storage.database);
-            storage::copy::copy(from, to, &mut |_| {})
-        });
-        copied.await.unwrap().unwrap();
+        // what it heard others by is closed a moment later
+        until("the database is not in use any more", START, async || {
+            let (from, to) = (
+                before.storage.database.clone(),
+                config.storage.database.clone(),
+            );
+            let copied =
+                tokio::task::spawn_blocking(move || storage::copy::copy(&from, &to, &mut |_| {}));
+            match copied.await.unwrap() {
+                Err(CopyError::InUse(_)) => None,
+                copied => Some(copied.unwrap()),
+            }
+        })
+        .await;
         self.restarted().await
     }
 

@@ -4,7 +4,7 @@
 //! says by itself how far this has come, and whoever is broken off, by whatever, goes on after the highest key.
 //! In the end each row is read again on both sides and compared: that finds what the source has changed
 //! between two runs, too. Until then a table stands in the destination that keeps programs from serving half
-//! a database ([`tables::UNFINISHED`]).
+//! a database (`tables::UNFINISHED`).
 //!
 //! Nothing is written to the source, and nobody else may use either of them meanwhile. The rooms of the
 //! databases see to that, where they can.
