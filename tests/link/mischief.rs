@@ -127,15 +127,28 @@ const INTROSPECT: &str =
 
 #[tokio::test]
 async fn who_asks_too_much_at_once_is_told_to_wait_and_the_host_is_served_meanwhile() {
-    let (served, told_to_wait) = flood("rest.localhost", "get", INTROSPECT).await;
+    let (served, told_to_wait) = flood_until_told("rest.localhost", "get", INTROSPECT).await;
     assert!(served >= 64 && told_to_wait > 0, "{served}, {told_to_wait}");
 }
 
 #[tokio::test]
 async fn users_who_command_too_much_at_once_are_told_to_wait_and_the_host_is_served_meanwhile() {
     let command = "<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp-oauth:command:0#apps'/>";
-    let (served, told_to_wait) = flood("alice@localhost/phone", "set", command).await;
+    let (served, told_to_wait) = flood_until_told("alice@localhost/phone", "set", command).await;
     assert!(served >= 32 && told_to_wait > 0, "{served}, {told_to_wait}");
+}
+
+/// A fast machine may answer each question of a flood before the next one has been read: then nobody has to
+/// wait, and it takes another flood.
+async fn flood_until_told(from: &str, kind: &str, payload: &str) -> (u64, u64) {
+    let mut last = (0, 0);
+    for _ in 0..30 {
+        last = flood(from, kind, payload).await;
+        if last.1 > 0 {
+            break;
+        }
+    }
+    last
 }
 
 /// 3000 requests in a row. How many were answered, and how many of them told to wait: each refusal is

@@ -3,10 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
 use crate::storage::copy::{PATIENCE, UNFINISHED};
 use crate::storage::{Result, StoreError};
@@ -312,7 +312,20 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
     let mut db = Connection::open_with_flags(path, flags).map_err(|error| named(&error))?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     set_up(&db, CACHE).map_err(|error| named(&error))?;
-    if set_up_to_write(&db).map_err(|error| named(&error))? != "wal" {
+    // Of several that make a new file's log at once, SQLite lets one and has no other wait.
+    let until = Instant::now() + BUSY_TIMEOUT;
+    let mode = loop {
+        match set_up_to_write(&db) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            set_up => break set_up.map_err(|error| named(&error))?,
+        }
+    };
+    if mode != "wal" {
         return Err(named(
             &"its file system cannot share memory, which WAL needs",
         ));
